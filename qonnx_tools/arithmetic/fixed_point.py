@@ -1,6 +1,7 @@
 """Two's-complement fixed point."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ class FixedPoint(Format):
     """
 
     kind: ClassVar[str] = "fixed"
+    roundings: ClassVar[type[StrEnum]] = Rounding
     bits: int
     frac: int | tuple[int, ...]
     signed: bool = True
@@ -63,7 +65,7 @@ class FixedPoint(Format):
 
     def encode(self, x: npt.ArrayLike, rounding: str | None = None, axis: int | None = None) -> Codes:
         scaled = self._scaled(x, axis)
-        rounded = round_to_integer(scaled, Rounding(rounding or Rounding.HALF_EVEN)).astype(np.float64)
+        rounded = round_to_integer(scaled, self._mode(rounding)).astype(np.float64)
         codes = np.clip(np.where(np.isnan(rounded), 0.0, rounded), *self.code_range)
         return codes.astype(self.carrier)
 
@@ -73,9 +75,12 @@ class FixedPoint(Format):
 
     def quantize(self, x: npt.ArrayLike, rounding: str | None = None, axis: int | None = None) -> Values:
         scaled = self._scaled(np.asarray(x, dtype=np.float32), axis)
-        rounded = np.clip(round_to_integer(scaled, Rounding(rounding or Rounding.HALF_EVEN)), *self.float_code_range)
+        rounded = np.clip(round_to_integer(scaled, self._mode(rounding)), *self.float_code_range)
         positive_zero = np.where(rounded == 0, np.float32(0), rounded)
         return np.ldexp(positive_zero, -self._frac(scaled.ndim, axis)).astype(np.float32)
+
+    def _mode(self, rounding: str | None) -> Rounding:
+        return list(Rounding)[self.rounding_code(rounding)]
 
     def _frac(self, rank: int, axis: int | None) -> npt.NDArray[np.int32]:
         return self.across(np.asarray(self.frac, dtype=np.int32), rank, axis).astype(np.int32)

@@ -1,6 +1,7 @@
 """What every number format can do. The formats themselves are in files of their own."""
 
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from functools import cache
 from typing import ClassVar
 
@@ -25,6 +26,8 @@ class Format(ABC):
 
     kind: ClassVar[str]
     """The name of the format in a plan."""
+    roundings: ClassVar[type[StrEnum]]
+    """The rounding rules that encode knows, the default first; ONNX attributes carry their position."""
     bits: int
 
     @property
@@ -61,6 +64,16 @@ class Format(ABC):
             if limits.min <= low and high <= limits.max:
                 return np.dtype(dtype)
         return np.dtype(np.uint32)
+
+    @classmethod
+    def rounding_code(cls, name: str | None) -> int:
+        """Return the position of the rounding rule ``name``, None being the default; ``ConfigError`` if unknown."""
+        known = [mode.value for mode in cls.roundings]
+        if name is None:
+            return 0
+        if name not in known:
+            raise ConfigError(f"rounding '{name}' is unknown to {cls.kind} formats; choose one of {', '.join(known)}")
+        return known.index(name)
 
     def across(self, parameter: npt.NDArray[np.generic], rank: int, axis: int | None) -> npt.NDArray[np.generic]:
         """Reshape a per-channel parameter ``[C]`` so that it broadcasts along ``axis`` of a rank-``rank`` tensor."""

@@ -44,6 +44,7 @@ class Log(Format):
     """
 
     kind: ClassVar[str] = "log"
+    roundings: ClassVar[type[StrEnum]] = LogRounding
     bits: int
     scale: float | tuple[float, ...]
     steps: int = 1
@@ -81,7 +82,7 @@ class Log(Format):
 
     def encode(self, x: npt.ArrayLike, rounding: str | None = None, axis: int | None = None) -> Codes:
         real = np.asarray(x, dtype=np.float32)
-        mode = LogRounding(rounding or LogRounding.LINEAR)
+        mode = list(LogRounding)[self.rounding_code(rounding)]
         codes = np.zeros(real.shape, dtype=self.carrier)
         for scale, part in self._channels(real.ndim, axis):
             size = magnitude_codes(np.abs(real[part]), scale, self.count, self.steps, mode)

@@ -24,15 +24,6 @@ class Rounding(StrEnum):
     TOWARD_ZERO = "toward_zero"
     """Toward zero (truncation)."""
 
-    @classmethod
-    def parse(cls, name: str) -> "Rounding":
-        """Return the mode called ``name``; raise ``ConfigError`` that lists the known names."""
-        try:
-            return cls(name)
-        except ValueError:
-            known = ", ".join(mode.value for mode in cls)
-            raise ConfigError(f"rounding '{name}' is unknown; choose one of {known}") from None
-
     @property
     def code(self) -> int:
         """The integer that stands for this mode in ONNX attributes: its position in this class, from 0."""

@@ -1,0 +1,183 @@
+"""The plan: a number format for every tensor, and its JSON file.
+
+A scheme proposes a plan, a person may edit it, and ``convert`` applies it. Everything after the plan is
+deterministic.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from qonnx_tools.arithmetic.formats import Format, format_kinds
+from qonnx_tools.errors import ConfigError
+
+VERSION = 1
+"""Version of the JSON layout; a reader refuses any other."""
+
+
+class Role(StrEnum):
+    """What a tensor is to the accelerator."""
+
+    WEIGHT = "weight"
+    BIAS = "bias"
+    CONSTANT = "constant"
+    """A constant operand of an elementwise operator."""
+    ACTIVATION = "activation"
+
+
+class BatchNorm(StrEnum):
+    """What becomes of batch normalization."""
+
+    FOLD = "fold"
+    """Into the weights and bias of the neighbouring layer."""
+
+
+@dataclass(frozen=True)
+class TensorPlan:
+    """The format of one tensor.
+
+    ``rounding`` is a name that the format knows; None is the format's default. ``axis`` is the channel
+    dimension of a per-channel format.
+    """
+
+    role: Role
+    format: Format
+    rounding: str | None = None
+    axis: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.format.channels is None) != (self.axis is None):
+            raise ConfigError("axis goes with per-channel parameters: give both or neither")
+        if self.rounding is not None:
+            self.format.rounding_code(self.rounding)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Formats by tensor name, with the scheme that proposed them.
+
+    Names are those of the canonical graph with batch normalization treated as ``batch_norm`` says.
+    """
+
+    scheme: str = ""
+    batch_norm: BatchNorm = BatchNorm.FOLD
+    tensors: Mapping[str, TensorPlan] = field(default_factory=dict)
+
+
+def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Write ``plan`` as JSON: beside the target first, then renamed. Raises ``ConfigError`` if it cannot."""
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        beside.write_text(plan_to_json(plan), encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ConfigError(f"plan '{target}' cannot be written: {error.strerror}") from error
+
+
+def load_plan(path: str | os.PathLike[str]) -> Plan:
+    """Read a plan. Raises ``ConfigError`` that names the file and the place in it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"plan '{path}' cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"plan '{path}' is not UTF-8 text; is it a plan file?") from error
+    try:
+        return plan_from_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"plan '{path}': {error}") from error
+
+
+def plan_to_json(plan: Plan) -> str:
+    """Return the JSON text of ``plan``, tensors in their order, one line a tensor."""
+    head = {"version": VERSION, "scheme": plan.scheme, "batch_norm": plan.batch_norm}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+    tensors = [f"    {json.dumps(name)}: {json.dumps(_tensor_to_dict(of))}" for name, of in plan.tensors.items()]
+    body = ",\n".join(tensors)
+    return "\n".join(["{", *lines, '  "tensors": {', *([body] if body else []), "  }", "}", ""])
+
+
+def plan_from_json(text: str) -> Plan:
+    """Return the plan that ``text`` holds. Strict: an unknown or missing key is a ``ConfigError`` that says where."""
+    try:
+        document = json.loads(text, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"line {error.lineno}: not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise ConfigError("nested too deeply to be a plan") from error
+    wire = _checked(_PlanFields, document, "the plan")
+    if wire.version != VERSION:
+        raise ConfigError(f"version: {wire.version} is not known; this release reads version {VERSION}")
+    tensors = {name: _tensor_from_dict(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
+    return Plan(wire.scheme, wire.batch_norm, tensors)
+
+
+@dataclass(frozen=True)
+class _PlanFields:
+    version: int
+    scheme: str
+    batch_norm: BatchNorm
+    tensors: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _TensorFields:
+    role: Role
+    format: dict[str, Any]
+    rounding: str | None = None
+    axis: int | None = None
+
+
+def _tensor_to_dict(tensor: TensorPlan) -> dict[str, object]:
+    fields = {"kind": tensor.format.kind, **dataclasses.asdict(tensor.format)}
+    optional = {"rounding": tensor.rounding, "axis": tensor.axis}
+    return {"role": tensor.role, "format": fields, **{k: v for k, v in optional.items() if v is not None}}
+
+
+def _tensor_from_dict(document: dict[str, Any], where: str) -> TensorPlan:
+    fields = _checked(_TensorFields, document, where)
+    parameters = dict(fields.format)
+    kind = parameters.pop("kind", None)
+    kinds = format_kinds()
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ConfigError(f"{where}.format.kind: {kind!r} is not known; choose one of {', '.join(sorted(kinds))}")
+    try:
+        number_format = _checked(kinds[kind], parameters, f"{where}.format")
+        return TensorPlan(fields.role, number_format, fields.rounding, fields.axis)
+    except ConfigError as error:
+        raise ConfigError(str(error) if where in str(error) else f"{where}: {error}") from error
+
+
+def _checked(cls: Any, document: object, where: str) -> Any:
+    """Build the dataclass ``cls`` from JSON data, with the names and types of its fields enforced."""
+    from pydantic import ConfigDict, ValidationError, create_model  # noqa: PLC0415  # slow to import, rarely needed
+
+    hints = get_type_hints(cls)
+    fields: dict[str, Any] = {
+        item.name: (hints[item.name], ... if item.default is dataclasses.MISSING else item.default)
+        for item in dataclasses.fields(cls)
+    }
+    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    try:
+        checked = model.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([where, *(str(part) for part in first["loc"])])
+        raise ConfigError(f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+    return cls(**{name: getattr(checked, name) for name in fields})
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys, counts = np.unique([key for key, _ in pairs], return_counts=True)
+    if np.any(counts > 1):
+        raise ConfigError(f"key '{keys[counts > 1][0]}' appears twice in one object")
+    return dict(pairs)
