@@ -1,0 +1,1 @@
+"""Graph passes, one a file: each module defines one pass of the same name."""

@@ -1,0 +1,186 @@
+"""From the editable graph back to a ModelProto."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from qonnx_tools.errors import ModelError, UnsupportedError
+from qonnx_tools.graph.carry import describe
+from qonnx_tools.graph.infer import inferred
+from qonnx_tools.graph.model import Model
+from qonnx_tools.graph.order import topological_order
+from qonnx_tools.graph.project import plain_domain, project_functions
+from qonnx_tools.graph.surgeon import gs
+
+OLDEST_IR, NEWEST_IR = 8, 10  # 8: local functions; 10: the newest that every supported onnxruntime reads
+
+
+def to_proto(model: Model) -> onnx.ModelProto:
+    """Write ``model`` as a ModelProto: sorted, with function bodies of project ops and freshly inferred shapes.
+
+    The same model gives the same bytes every time.
+    """
+    proto = write_proto(model)
+    known = inferred(proto)
+    for tensor in intermediate_tensors(model.graph):
+        value = known.get(tensor.name) or _value_info(tensor)
+        if value is None:
+            continue
+        value.ClearField("doc_string")
+        proto.graph.value_info.append(describe(value, model.carried.values.get(tensor.name)))
+    return proto
+
+
+def update_shapes(model: Model) -> None:
+    """Infer the shape and type of every intermediate tensor anew and set them in the graph."""
+    known = inferred(write_proto(model))
+    for tensor in intermediate_tensors(model.graph):
+        value = known.get(tensor.name)
+        if value is not None:
+            tensor.dtype, tensor.shape = dtype_of(value), shape_of(value)
+
+
+def write_proto(model: Model) -> onnx.ModelProto:
+    """Write ``model`` without value infos of intermediate tensors."""
+    graph, carried = model.graph, model.carried
+    proto = onnx.ModelProto()
+    proto.CopyFrom(carried.model)
+    proto.ir_version = min(max(proto.ir_version, OLDEST_IR), NEWEST_IR)
+    order = topological_order(graph)
+    functions = _functions(model, order)
+    proto.functions.extend(functions)
+    proto.opset_import.extend(_opset_imports(model, order, functions))
+    proto.metadata_props.extend(
+        onnx.StringStringEntryProto(key=key, value=value) for key, value in model.metadata.items()
+    )
+    proto.graph.CopyFrom(carried.graph)
+    proto.graph.node.extend(_node(node, carried.nodes.get(node.name)) for node in order)
+    proto.graph.input.extend(_interface(tensor, model) for tensor in graph.inputs)
+    proto.graph.output.extend(_interface(tensor, model) for tensor in graph.outputs)
+    constants = _constants(graph, order)
+    proto.graph.initializer.extend(_initializer(tensor, model) for tensor in constants.values())
+    proto.graph.initializer.extend(carried.annotation_values[name] for name in sorted(carried.annotation_values))
+    _drop_stale_annotations(proto.graph)
+    return proto
+
+
+def intermediate_tensors(graph: gs.Graph) -> list[gs.Tensor]:
+    """Return the named tensors that nodes compute and that are not graph outputs."""
+    ends = {tensor.name for tensor in [*graph.inputs, *graph.outputs]}
+    found = [tensor for node in graph.nodes for tensor in node.outputs]
+    return [tensor for tensor in found if not tensor.is_empty() and tensor.name not in ends]
+
+
+def dtype_of(value: onnx.ValueInfoProto) -> Any:
+    """Return the numpy type of a value info; None where it has none."""
+    kind = value.type.tensor_type.elem_type
+    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)) if kind else None
+
+
+def shape_of(value: onnx.ValueInfoProto) -> list[int | str | None] | None:
+    """Return the shape of a value info: sizes, names of dynamic dimensions, or None for an unknown one."""
+    if not value.type.tensor_type.HasField("shape"):
+        return None
+    return [
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+        for dim in value.type.tensor_type.shape.dim
+    ]
+
+
+def onnx_type(dtype: Any) -> int:
+    """Return the ONNX element type of a tensor's ``dtype``."""
+    return dtype if isinstance(dtype, int) else int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def _functions(model: Model, order: list[gs.Node]) -> list[onnx.FunctionProto]:
+    used = {(plain_domain(node.domain), node.op) for node in order}
+    used |= {(plain_domain(node.domain), node.op_type) for body in model.functions.values() for node in body.node}
+    project = [body for body in project_functions(used, model.opset) if (body.domain, body.name) not in model.functions]
+    return [*model.functions.values(), *project]
+
+
+def _opset_imports(
+    model: Model, order: list[gs.Node], functions: list[onnx.FunctionProto]
+) -> list[onnx.OperatorSetIdProto]:
+    versions = dict(model.opsets)
+    used = {plain_domain(node.domain) for node in order} | {body.domain for body in functions}
+    for domain in sorted(used):
+        versions.setdefault(domain, 1)
+    return [onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()]
+
+
+def _node(node: gs.Node, carried: onnx.NodeProto | None) -> onnx.NodeProto:
+    proto = onnx.NodeProto(name=node.name, op_type=node.op, domain=plain_domain(node.domain))
+    proto.input.extend(tensor.name for tensor in node.inputs)
+    proto.output.extend(tensor.name for tensor in node.outputs)
+    for key, value in node.attrs.items():
+        proto.attribute.append(_attribute(node, key, value))
+    if carried is not None:
+        proto.MergeFrom(carried)
+    return proto
+
+
+def _attribute(node: gs.Node, key: str, value: Any) -> onnx.AttributeProto:
+    if isinstance(value, onnx.AttributeProto):
+        return value
+    if isinstance(value, gs.Constant):
+        value = onnx.numpy_helper.from_array(np.asarray(value.values), value.name)
+    elif isinstance(value, np.ndarray):
+        value = onnx.numpy_helper.from_array(value)
+    if isinstance(value, list | tuple) and not value:
+        return onnx.AttributeProto(name=key, type=_empty_list_type(node, key))
+    try:
+        return onnx.helper.make_attribute(key, value)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(node.name, f"attribute '{key}' cannot be written: {error}") from error
+
+
+def _empty_list_type(node: gs.Node, key: str) -> Any:
+    try:
+        schema = onnx.defs.get_schema(node.op, domain=plain_domain(node.domain))
+        return int(schema.attributes[key].type)  # type: ignore[call-overload]
+    except (onnx.defs.SchemaError, KeyError):
+        return onnx.AttributeProto.INTS
+
+
+def _constants(graph: gs.Graph, order: list[gs.Node]) -> dict[str, gs.Tensor]:
+    found: dict[str, gs.Tensor] = {}
+    for tensor in [*(tensor for node in order for tensor in node.inputs), *graph.outputs]:
+        if isinstance(tensor, gs.Constant) and found.setdefault(tensor.name, tensor) is not tensor:
+            raise ModelError(f"two initializers share the name '{tensor.name}'")
+    return found
+
+
+def _initializer(tensor: gs.Tensor, model: Model) -> onnx.TensorProto:
+    proto = onnx.numpy_helper.from_array(np.asarray(tensor.values), tensor.name)
+    carried = model.carried.initializers.get(tensor.name)
+    if carried is not None:
+        proto.MergeFrom(carried)
+    return proto
+
+
+def _interface(tensor: gs.Tensor, model: Model) -> onnx.ValueInfoProto:
+    value = _value_info(tensor)
+    if value is None:
+        raise ModelError(f"graph input or output '{tensor.name}' has no type: set its dtype")
+    return describe(value, model.carried.values.get(tensor.name))
+
+
+def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto | None:
+    if tensor.dtype is None:
+        return None
+    return onnx.helper.make_tensor_value_info(tensor.name, onnx_type(tensor.dtype), tensor.shape)
+
+
+def _drop_stale_annotations(graph: onnx.GraphProto) -> None:
+    names = {name for node in graph.node for name in [*node.input, *node.output]}
+    names |= {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
+    kept = [
+        note
+        for note in graph.quantization_annotation
+        if note.tensor_name in names and all(entry.value in names for entry in note.quant_parameter_tensor_names)
+    ]
+    if len(kept) < len(graph.quantization_annotation):
+        del graph.quantization_annotation[:]
+        graph.quantization_annotation.extend(kept)

@@ -1,0 +1,57 @@
+"""Shapes and types of intermediate tensors.
+
+onnx infers on a skeleton of the model: large initializers are left out (so neither time nor the 2 GiB limit of
+protobuf depend on the weights) and every op of the op table stands as an Identity, because a quantizer keeps the
+shape and type of its first input.
+"""
+
+import onnx
+
+from qonnx_tools.errors import ModelError
+from qonnx_tools.graph.carry import without
+from qonnx_tools.graph.project import is_project_op, plain_domain
+
+_SMALL = 4096  # bytes; shape arithmetic needs the values of small initializers
+
+
+def skeleton(proto: onnx.ModelProto, *, quantizers_as_identity: bool) -> onnx.ModelProto:
+    """Copy ``proto`` without the data of large initializers, which become graph inputs."""
+    bare = without(proto, ("graph",))
+    graph = proto.graph
+    bare.graph.CopyFrom(without(graph, ("node", "initializer", "value_info", "quantization_annotation")))
+    for tensor in graph.initializer:
+        if _payload(tensor) <= _SMALL:
+            bare.graph.initializer.append(tensor)
+        else:
+            bare.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    for node in graph.node:
+        if quantizers_as_identity and is_project_op(node.domain, node.op_type):
+            bare.graph.node.append(onnx.helper.make_node("Identity", node.input[:1], node.output[:1], name=node.name))
+        else:
+            bare.graph.node.append(node)
+    if quantizers_as_identity and not any(plain_domain(entry.domain) == "" for entry in bare.opset_import):
+        bare.opset_import.append(onnx.helper.make_opsetid("", 17))
+    return bare
+
+
+def inferred(proto: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
+    """Return the value infos that onnx infers, by tensor name; graph inputs and outputs among them."""
+    bare = skeleton(proto, quantizers_as_identity=True)
+    try:
+        found = onnx.shape_inference.infer_shapes(bare, strict_mode=False, data_prop=True).graph
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        raise ModelError(f"shapes cannot be inferred: {one_line(error)}") from error
+    values = [*found.value_info, *found.output]
+    return {value.name: value for value in values if value.type.HasField("tensor_type")}
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of a foreign error as one line."""
+    return " ".join(str(error).split())
+
+
+def _payload(tensor: onnx.TensorProto) -> int:
+    count = 1
+    for size in tensor.dims:
+        count *= size
+    return count * 8

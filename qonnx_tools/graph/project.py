@@ -1,0 +1,51 @@
+"""What the op table of qonnx-tools says about the nodes of a model."""
+
+from collections.abc import Iterable
+
+import onnx
+
+try:
+    from qonnx_tools import ops
+
+    ops.op_table()
+except (ImportError, AttributeError):  # the op table is being built
+    ops = None  # type: ignore[assignment]
+
+DEFAULT_DOMAIN = ""
+_FORMER_NAME = "ai.onnx"
+
+
+def plain_domain(domain: str | None) -> str:
+    """Return ``domain``, with "" for every spelling of the default domain."""
+    return "" if domain is None or domain == _FORMER_NAME else domain
+
+
+def is_project_op(domain: str | None, name: str) -> bool:
+    """Tell whether the op table has ``domain::name``."""
+    return ops is not None and (plain_domain(domain), name) in ops.op_table()
+
+
+def register_schemas() -> None:
+    """Let onnx know the project's ops."""
+    if ops is not None:
+        ops.register_schemas()
+
+
+def project_functions(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.FunctionProto]:
+    """Return the function bodies of the project ops among ``used``, sorted by domain and name."""
+    if ops is None:
+        return []
+    table = ops.op_table()
+    return list(ops.function_bodies(sorted(op for op in set(used) if op in table), opset))
+
+
+def has_schema(domain: str | None, name: str, version: int) -> bool:
+    """Tell whether onnx or the op table defines ``domain::name`` at this opset version."""
+    domain = plain_domain(domain)
+    if is_project_op(domain, name):
+        return True
+    try:
+        schema = onnx.defs.get_schema(name, max_inclusive_version=version, domain=domain)
+    except onnx.defs.SchemaError:
+        return False
+    return not schema.deprecated
