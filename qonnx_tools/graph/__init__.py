@@ -15,12 +15,14 @@ from qonnx_tools.graph.edit import (
     op_of,
     producer,
     replace_input,
+    set_constant,
     set_input,
     sole_consumer,
     take_over_output,
     tensor_names,
     unique_name,
 )
+from qonnx_tools.graph.evaluate import evaluate_node
 from qonnx_tools.graph.export import to_proto, update_shapes
 from qonnx_tools.graph.load import from_proto, load
 from qonnx_tools.graph.model import Model
@@ -37,6 +39,7 @@ __all__ = [
     "constant_value",
     "consumers",
     "disconnect",
+    "evaluate_node",
     "from_proto",
     "gs",
     "input_value",
@@ -51,6 +54,7 @@ __all__ = [
     "producer",
     "replace_input",
     "save",
+    "set_constant",
     "set_input",
     "sole_consumer",
     "take_over_output",

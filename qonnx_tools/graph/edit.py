@@ -97,6 +97,21 @@ def set_input(node: gs.Node, index: int, tensor: gs.Tensor) -> None:
     node.inputs = inputs
 
 
+def set_constant(graph: gs.Graph, node: gs.Node, index: int, value: Array, name: str) -> gs.Tensor:
+    """Set input ``index`` of ``node`` to a constant.
+
+    A constant that nobody else reads gets the new value and keeps its name; a shared one stays as it is for its other
+    readers and ``node`` gets a copy under a new name. Where there was no input, the constant is called ``name``.
+    """
+    old = node.inputs[index] if is_given(node, index) else None
+    if isinstance(old, gs.Constant) and sole_consumer(old) is node:
+        old.values = value
+        return old
+    new = gs.Constant(unique_name(graph, name if old is None else old.name), value)
+    set_input(node, index, new)
+    return new
+
+
 def disconnect(node: gs.Node) -> None:
     """Take ``node`` off all its tensors; the pipeline removes it from the graph."""
     node.inputs = []

@@ -55,7 +55,7 @@ def write_proto(model: Model) -> onnx.ModelProto:
         onnx.StringStringEntryProto(key=key, value=value) for key, value in model.metadata.items()
     )
     proto.graph.CopyFrom(carried.graph)
-    proto.graph.node.extend(_node(node, carried.nodes.get(node.name)) for node in order)
+    proto.graph.node.extend(node_proto(node, carried.nodes.get(node.name)) for node in order)
     proto.graph.input.extend(_interface(tensor, model) for tensor in graph.inputs)
     proto.graph.output.extend(_interface(tensor, model) for tensor in graph.outputs)
     constants = _constants(graph, order)
@@ -110,7 +110,8 @@ def _opset_imports(
     return [onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()]
 
 
-def _node(node: gs.Node, carried: onnx.NodeProto | None) -> onnx.NodeProto:
+def node_proto(node: gs.Node, carried: onnx.NodeProto | None = None) -> onnx.NodeProto:
+    """Write one node, with what was carried for it."""
     proto = onnx.NodeProto(name=node.name, op_type=node.op, domain=plain_domain(node.domain))
     proto.input.extend(tensor.name for tensor in node.inputs)
     proto.output.extend(tensor.name for tensor in node.outputs)

@@ -71,14 +71,7 @@ def _verify_nodes(graph: gs.Graph) -> None:
 
 
 def _verify_tensors(graph: gs.Graph) -> None:
-    provided = {id(tensor) for tensor in graph.inputs}
-    for tensor in graph.inputs:
-        if tensor.inputs:
-            raise ModelError(f"node '{tensor.inputs[0].name}' computes the graph input '{tensor.name}'")
-    for node in graph.nodes:
-        for tensor in node.outputs:
-            _verify_computed(node, tensor)
-            provided.add(id(tensor))
+    provided = _provided(graph)
     named: dict[str, Any] = {}
     read = [(tensor, f"node '{node.name}' reads") for node in graph.nodes for tensor in node.inputs]
     ends = [(tensor, "the graph returns") for tensor in graph.outputs]
@@ -95,11 +88,18 @@ def _verify_tensors(graph: gs.Graph) -> None:
             raise ModelError(f"graph output '{tensor.name}' was replaced by another tensor object; keep the tensor")
 
 
-def _verify_computed(node: gs.Node, tensor: gs.Tensor) -> None:
-    if isinstance(tensor, gs.Constant):
-        raise ModelError(f"node '{node.name}' computes the initializer '{tensor.name}'")
-    if len(tensor.inputs) > 1:
-        raise ModelError(f"tensor '{tensor.name}' is computed by {len(tensor.inputs)} nodes")
+def _provided(graph: gs.Graph) -> set[int]:
+    """Return the ids of the graph inputs and of all that nodes compute, checking that each has one source."""
+    for tensor in graph.inputs:
+        if tensor.inputs:
+            raise ModelError(f"node '{tensor.inputs[0].name}' computes the graph input '{tensor.name}'")
+    for node in graph.nodes:
+        for tensor in node.outputs:
+            if isinstance(tensor, gs.Constant):
+                raise ModelError(f"node '{node.name}' computes the initializer '{tensor.name}'")
+            if len(tensor.inputs) > 1:
+                raise ModelError(f"tensor '{tensor.name}' is computed by {len(tensor.inputs)} nodes")
+    return {id(tensor) for tensor in [*graph.inputs, *(made for node in graph.nodes for made in node.outputs)]}
 
 
 def _interface(tensors: list[gs.Tensor]) -> Interface:
