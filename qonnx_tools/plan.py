@@ -114,7 +114,7 @@ def plan_from_json(text: str) -> Plan:
         raise ConfigError(f"line {error.lineno}: not JSON: {error.msg}") from error
     except RecursionError as error:
         raise ConfigError("nested too deeply to be a plan") from error
-    wire = _checked(_PlanFields, document, "the plan")
+    wire = _checked(_PlanFields, document, "")
     if wire.version != VERSION:
         raise ConfigError(f"version: {wire.version} is not known; this release reads version {VERSION}")
     tensors = {name: _tensor_from_dict(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
@@ -171,7 +171,7 @@ def _checked(cls: Any, document: object, where: str) -> Any:
         checked = model.model_validate_json(json.dumps(document))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([where, *(str(part) for part in first["loc"])])
+        place = ".".join(part for part in (where, *map(str, first["loc"])) if part) or "the document"
         raise ConfigError(f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
     return cls(**{name: getattr(checked, name) for name in fields})
 

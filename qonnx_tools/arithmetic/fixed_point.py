@@ -45,6 +45,11 @@ class FixedPoint(Format):
             if not low <= frac <= high:
                 raise ConfigError(f"frac is {frac}; fraction bits must lie in {low}..{high}")
 
+    def __str__(self) -> str:
+        fracs = np.atleast_1d(self.frac)
+        power = f"{fracs.min()}" if fracs.min() == fracs.max() else f"{fracs.min()}..{fracs.max()}"
+        return f"{'' if self.signed else 'u'}int{self.bits} * 2^-{power}"
+
     @property
     def channels(self) -> int | None:
         return len(self.frac) if isinstance(self.frac, tuple) else None

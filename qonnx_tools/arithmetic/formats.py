@@ -1,6 +1,7 @@
 """What every number format can do. The formats themselves are in files of their own."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import ClassVar
@@ -17,6 +18,7 @@ Values = npt.NDArray[np.float32]
 """The real numbers that codes stand for."""
 
 
+@dataclass(frozen=True)
 class Format(ABC):
     """A finite set of real numbers with an integer code for each.
 

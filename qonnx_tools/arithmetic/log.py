@@ -67,6 +67,12 @@ class Log(Format):
                     "use fewer bits, a larger scale or base sqrt 2"
                 )
 
+    def __str__(self) -> str:
+        scales = np.atleast_1d(self.scale)
+        scale = f"{scales.min():.4g}" if scales.min() == scales.max() else f"{scales.min():.4g}..{scales.max():.4g}"
+        base = "2" if self.steps == 1 else "sqrt2"
+        return f"{'+-' if self.signed else ''}log{self.bits} {scale} * {base}^-k"
+
     @property
     def channels(self) -> int | None:
         return len(self.scale) if isinstance(self.scale, tuple) else None

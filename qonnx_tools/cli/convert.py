@@ -1,0 +1,125 @@
+"""``qonnx convert``: a trained model in, a quantized graph out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qonnx_tools.cli import options
+from qonnx_tools.cli.reporting import console, progress
+from qonnx_tools.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qonnx_tools.convert import Conversion
+
+
+def convert(
+    model: options.Model,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.", show_default=False)],
+    scheme: Annotated[str, typer.Option(help="fixed: fixed point; log: weights that are powers of two.")] = "fixed",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Calibration images: .npz, a folder, or module:function. Without: batch-norm statistics."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="How many of them to use.")] = 512,
+    weight_bits: Annotated[int | None, typer.Option(help="Width of weights [fixed: 8, log: 5].")] = None,
+    activation_bits: Annotated[int | None, typer.Option(help="Width of activations [8].")] = None,
+    bias_bits: Annotated[int | None, typer.Option(help="Width of biases [32].")] = None,
+    rounding: Annotated[
+        str | None, typer.Option(help="half_even [default], half_up, half_away, floor, ceil or toward_zero.")
+    ] = None,
+    first_last: Annotated[
+        str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log [default] or fixed8.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(help="Options for the layers or tensors that match: 'layer1/*:weight_bits=4,activation_bits=6'."),
+    ] = None,
+    batch_norm: Annotated[str, typer.Option(help="fold: into the weights of the neighbouring layer.")] = "fold",
+    plan: Annotated[Path | None, typer.Option(help="Apply this plan; the scheme's options do not go with it.")] = None,
+    save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
+    preset: options.Preset = None,
+    preprocess: options.Preprocess = None,
+    scale: options.Scale = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    layout: options.Layout = None,
+    channel_order: options.ChannelOrder = None,
+    resize: options.Resize = None,
+    crop: options.Crop = None,
+) -> None:
+    """Quantize MODEL and write it to OUT.
+
+    Works with no option; calibration images (--data) make it better.
+    """
+    from qonnx_tools.convert import convert as run  # noqa: PLC0415  # slow to import
+    from qonnx_tools.graph import save  # noqa: PLC0415
+    from qonnx_tools.plan import BatchNorm  # noqa: PLC0415
+    from qonnx_tools.plan import save_plan as write_plan  # noqa: PLC0415
+
+    if batch_norm not in list(BatchNorm):
+        raise ConfigError(f"--batch-norm is '{batch_norm}'; choose one of {', '.join(BatchNorm)}")
+    scheme_options = {
+        "weight_bits": weight_bits,
+        "activation_bits": activation_bits,
+        "bias_bits": bias_bits,
+        "rounding": rounding,
+        "first_last": first_last,
+    }
+    if plan is not None and (layer or any(value is not None for value in scheme_options.values())):
+        raise ConfigError("--plan names every format already: edit the plan, or leave the other format options out")
+    with progress("calibrating") as report:
+        conversion = run(
+            model,
+            scheme=scheme,
+            plan=plan,
+            data=data,
+            images=images,
+            preprocessing=options.preprocessing_from(
+                preset,
+                preprocess,
+                scale=scale,
+                mean=mean,
+                std=std,
+                layout=layout,
+                channel_order=channel_order,
+                resize=resize,
+                crop=crop,
+            ),
+            overrides=layer or (),
+            progress=report,
+            batch_norm=BatchNorm(batch_norm),
+            **scheme_options,
+        )
+    save(conversion.model, out)
+    if save_plan is not None:
+        write_plan(conversion.plan, save_plan)
+    _print(conversion, model, out, data, explain=explain)
+
+
+def _print(conversion: "Conversion", model: Path, out: Path, data: str | None, *, explain: bool) -> None:
+    from rich.markup import escape  # noqa: PLC0415  # slow to import
+
+    from qonnx_tools.passes.base import Rewrite  # noqa: PLC0415
+
+    screen = console()
+    for report in conversion.reports:
+        done = sum(isinstance(outcome, Rewrite) for outcome in report.outcomes)
+        declined = len(report.outcomes) - done
+        if done or declined:
+            screen.print(f"{report.name}: {done} rewritten" + (f", {declined} left as they are" if declined else ""))
+        for outcome in report.outcomes if explain else ():
+            if isinstance(outcome, Rewrite):
+                screen.print(f"  [green]did[/] {escape(outcome.node)}: {escape(outcome.what)}", soft_wrap=True)
+            else:
+                screen.print(f"  [yellow]left[/] {escape(outcome.node)}: {escape(outcome.reason)}", soft_wrap=True)
+    for left in conversion.left if explain else ():
+        screen.print(f"  [yellow]float[/] {escape(left.node)}: {escape(left.reason)}", soft_wrap=True)
+    if conversion.calibration is not None:
+        screen.print(f"calibration: {escape(conversion.calibration.source)}", soft_wrap=True)
+    screen.print(f"[bold]wrote {escape(str(out))}[/], scheme {conversion.plan.scheme or 'of the plan'}", soft_wrap=True)
+    images = data or "IMAGES"
+    screen.print(
+        f"next: qonnx evaluate {escape(str(out))} --against {escape(str(model))} --data {images}", soft_wrap=True
+    )

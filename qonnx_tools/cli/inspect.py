@@ -1,0 +1,66 @@
+"""``qonnx inspect``: what is in a model."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qonnx_tools.cli import options
+from qonnx_tools.cli.reporting import console, print_json
+
+if TYPE_CHECKING:
+    from qonnx_tools.inspection import Inspection
+
+
+def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the layers of MODEL with formats, bits, multiplications and sizes."""
+    from qonnx_tools.inspection import inspect as run  # noqa: PLC0415  # slow to import
+
+    result = run(model)
+    if as_json:
+        print_json(to_json(result))
+    else:
+        _print(result)
+
+
+def to_json(result: "Inspection") -> dict[str, Any]:
+    """Return ``result`` as JSON data."""
+    return dataclasses.asdict(dataclasses.replace(result, tensors=())) | {
+        "tensors": [
+            {"name": item.name, "kind": item.format.kind, **dataclasses.asdict(item.format), "rounding": item.rounding}
+            for item in result.tensors
+        ]
+    }
+
+
+def _print(result: "Inspection") -> None:
+    from rich.table import Table  # noqa: PLC0415  # slow to import
+
+    screen = console()
+    table = Table(title="layers", title_justify="left")
+    left = ("layer", "op", "weights", "format")
+    for name in (*left, "bias", "in", "out", "MACs"):
+        table.add_column(name, justify="left" if name in left else "right")
+    for layer in result.layers:
+        table.add_row(
+            layer.name,
+            layer.op,
+            "x".join(map(str, layer.weight_shape)),
+            layer.weight_format or "float32",
+            *(_bits(bits) for bits in (layer.bias_bits, layer.input_bits, layer.output_bits)),
+            "?" if layer.macs is None else f"{layer.macs:,}",
+        )
+    screen.print(table)
+    for title, tensors in (("input", result.inputs), ("output", result.outputs)):
+        for name, shape in tensors.items():
+            screen.print(f"{title} {name} {shape}", markup=False, soft_wrap=True)
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(result.operators.items()))
+    screen.print(f"operators: {kinds}", markup=False, soft_wrap=True)
+    screen.print(
+        f"{result.macs:,} MACs an image; {result.weights:,} weights and biases: "
+        f"{result.weight_bits_stored / 8192:,.1f} KiB, {result.weight_bits_float / 8192:,.1f} KiB as float32"
+    )
+
+
+def _bits(bits: int | None) -> str:
+    return "-" if bits is None else str(bits)

@@ -1,0 +1,43 @@
+"""The application: its commands, and what happens to errors."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import qonnx_tools
+from qonnx_tools.cli import reporting
+from qonnx_tools.cli.convert import convert
+from qonnx_tools.cli.evaluate import evaluate
+from qonnx_tools.cli.inspect import inspect
+
+app = typer.Typer(
+    name="qonnx",
+    help="Turn a trained ONNX CNN into the graph that an FPGA or ASIC accelerator computes, and measure it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (convert, evaluate, inspect):
+    app.command()(reporting.errors_in_one_line(command))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"qonnx-tools {qonnx_tools.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001  # acted on by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    reporting.show_tracebacks = debug
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,113 @@
+"""From a trained model to the graph that an accelerator computes."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from qonnx_tools.calibration import Calibration, Progress, calibrate
+from qonnx_tools.data import Dataset, Preprocessing, open_data
+from qonnx_tools.data_free import calibrate_without_data
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.graph import Model, constant_value, from_proto, load, nodes, to_proto
+from qonnx_tools.passes.base import Skip
+from qonnx_tools.passes.fold_batch_norm import FoldBatchNorm
+from qonnx_tools.passes.insert_quantizers import InsertQuantizers
+from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
+from qonnx_tools.plan import BatchNorm, Plan, load_plan
+from qonnx_tools.quantizers import quantizer_of
+from qonnx_tools.schemes.base import Network, Scheme, make_scheme
+from qonnx_tools.topology import activations, constants, layers
+
+CALIBRATION_IMAGES = 512
+
+TREATMENTS = {BatchNorm.FOLD: FoldBatchNorm}
+"""The pass that gives batch normalization the form that a plan asks for."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted model, the plan behind it, and how it came about.
+
+    ``calibration`` is None where the plan was given. ``left`` names what stays in float, with reasons.
+    """
+
+    model: Model
+    plan: Plan
+    reports: tuple[PassReport, ...]
+    left: tuple[Skip, ...]
+    calibration: Calibration | None
+
+
+def convert(
+    model: str | os.PathLike[str] | onnx.ModelProto | Model,
+    *,
+    scheme: str | Scheme = "fixed",
+    plan: Plan | str | os.PathLike[str] | None = None,
+    data: Dataset | str | os.PathLike[str] | None = None,
+    images: int = CALIBRATION_IMAGES,
+    preprocessing: Preprocessing | None = None,
+    overrides: Iterable[str] = (),
+    progress: Progress | None = None,
+    **options: Any,
+) -> Conversion:
+    """Quantize ``model``: canonicalize, treat batch normalization, make a plan, insert its quantizers.
+
+    Args:
+        model: a file, or a model in memory, which stays as it is.
+        scheme: the scheme that proposes the plan, by name or with its options.
+        plan: a plan, or its file; then no scheme is asked and no data are read.
+        data: calibration images (labels are not read); None calibrates without data.
+        images: how many of them at most.
+        preprocessing: what turns pixels into the model's input; without data it shapes the synthetic images.
+        overrides: options for single layers or tensors, ``PATTERN:option=value[,option=value]``.
+        progress: called with (done, total) calibration images.
+        **options: options of the scheme, such as ``weight_bits=4``.
+
+    Raises:
+        QonnxToolsError: the input is at fault; the message says which and what to do.
+    """
+    if images < 1:
+        raise ConfigError(f"images is {images}; calibration needs at least 1")
+    given = load_plan(plan) if isinstance(plan, str | os.PathLike) else plan
+    proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme, options, overrides)
+    work = _own(model)
+    if any(quantizer_of(node) for node in nodes(work.graph)):
+        raise ConfigError("the model is quantized already; convert the float model")
+    reports = canonicalize(work)
+    with_batch_norm = from_proto(to_proto(work)) if given is None and data is None else work
+    reports += run_passes(work, [TREATMENTS[proposer.batch_norm if given is None else given.batch_norm]()])
+    chosen, left = activations(work.graph)
+    calibration = None
+    if given is None:
+        if data is None:
+            calibration = calibrate_without_data(with_batch_norm, chosen, preprocessing)
+        else:
+            dataset = data if isinstance(data, Dataset) else _open(os.fspath(data), preprocessing, work)
+            calibration = calibrate(work, chosen, dataset, images, progress)
+        given = proposer.propose(_network(work, calibration))
+    reports += run_passes(work, [InsertQuantizers(given)])
+    return Conversion(work, given, tuple(reports), tuple(left), calibration)
+
+
+def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:
+    """Return a model to edit, apart from the caller's."""
+    if isinstance(model, str | os.PathLike):
+        return load(model)
+    return from_proto(model if isinstance(model, onnx.ModelProto) else to_proto(model))
+
+
+def _open(source: str, preprocessing: Preprocessing | None, model: Model) -> Dataset:
+    return open_data(source, preprocessing, tuple(model.graph.inputs[0].shape or ()))
+
+
+def _network(model: Model, calibration: Calibration) -> Network:
+    found = tuple(layers(model.graph))
+    operands = tuple(dict.fromkeys(name for name, _ in constants(model.graph)))
+    tensors = model.graph.tensors()
+    names = {name for layer in found for name in (layer.weight, layer.bias) if name} | set(operands)
+    values = {name: constant_value(tensors[name]).astype(np.float32) for name in sorted(names)}
+    return Network(found, operands, values, calibration.histograms)

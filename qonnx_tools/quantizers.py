@@ -1,0 +1,101 @@
+"""Formats in a graph: the quantizer node that stands for a format, and the format that a node stands for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.arithmetic.log import Log, LogRounding
+from qonnx_tools.arithmetic.rounding import Rounding
+from qonnx_tools.graph import constant_value, gs, is_constant
+from qonnx_tools.ops import DOMAIN, QONNX_DOMAINS
+from qonnx_tools.plan import TensorPlan
+
+QONNX_ROUNDINGS: Mapping[str, Rounding] = {
+    "ROUND": Rounding.HALF_EVEN,
+    "HALF_EVEN": Rounding.HALF_EVEN,
+    "HALF_UP": Rounding.HALF_AWAY,  # qonnx's HALF_UP takes ties away from zero
+    "FLOOR": Rounding.FLOOR,
+    "CEIL": Rounding.CEIL,
+    "DOWN": Rounding.TOWARD_ZERO,
+}
+"""The rounding modes of QONNX that this project has too, by their QONNX name."""
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """A format with its rounding rule, as a quantizer node carries it."""
+
+    format: Format
+    rounding: str
+    axis: int | None = None
+
+
+def quantizer_node(tensor: Any, output: Any, name: str, plan: TensorPlan) -> gs.Node:
+    """Return the node that quantizes ``tensor`` of rank r into ``output`` as ``plan`` says.
+
+    Per-channel parameters become a constant of shape [1, .., C, .., 1], with C at ``plan.axis``.
+    """
+    of, rank = plan.format, len(tensor.shape or ())
+    rounding = of.rounding_code(plan.rounding)
+    if isinstance(of, FixedPoint):
+        op, parameter = "FixedQuant", np.asarray(of.frac, dtype=np.int64)
+        attributes = {"bits": of.bits, "signed": int(of.signed), "narrow": int(of.narrow), "rounding": rounding}
+        wish = f"{name}.frac"
+    elif isinstance(of, Log):
+        op, parameter = "LogQuant", np.asarray(of.scale, dtype=np.float32)
+        attributes = {"bits": of.bits, "signed": int(of.signed), "steps": of.steps, "rounding": rounding}
+        wish = f"{name}.scale"
+    else:
+        raise NotImplementedError(type(of).__name__)
+    values = of.across(parameter, rank, plan.axis)
+    return gs.Node(
+        op=op,
+        name=name,
+        attrs=attributes,
+        inputs=[tensor, gs.Constant(wish, np.ascontiguousarray(values))],
+        outputs=[output],
+        domain=DOMAIN,
+    )
+
+
+def quantizer_of(node: gs.Node) -> Quantizer | None:
+    """Return the format that ``node`` quantizes to, or None where it is no quantizer with a format of ours.
+
+    QONNX ``Quant`` and ``IntQuant`` nodes count where their scale is a power of two and their zero point is 0.
+    """
+    if any(not is_constant(tensor) for tensor in node.inputs[1:]):
+        return None
+    if node.domain == DOMAIN and node.op == "FixedQuant":
+        frac, axis = _per_channel(constant_value(node.inputs[1]))
+        signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 0))
+        rounding = list(Rounding)[node.attrs.get("rounding", 0)]
+        return Quantizer(FixedPoint(node.attrs["bits"], frac, signed, narrow), rounding, axis)
+    if node.domain == DOMAIN and node.op == "LogQuant":
+        scale, axis = _per_channel(constant_value(node.inputs[1]))
+        log = Log(node.attrs["bits"], scale, node.attrs.get("steps", 1), bool(node.attrs.get("signed", 1)))
+        return Quantizer(log, list(LogRounding)[node.attrs.get("rounding", 0)], axis)
+    if node.domain in QONNX_DOMAINS and node.op in ("Quant", "IntQuant"):
+        return _from_qonnx(node)
+    return None
+
+
+def _from_qonnx(node: gs.Node) -> Quantizer | None:
+    scale, zero_point, bits = (constant_value(tensor) for tensor in node.inputs[1:4])
+    rounding = QONNX_ROUNDINGS.get(str(node.attrs.get("rounding_mode", "ROUND")).upper())
+    mantissa, exponent = np.frexp(scale)
+    if rounding is None or np.any(zero_point) or np.any(mantissa != 0.5) or bits.size != 1:
+        return None
+    frac, axis = _per_channel(1 - exponent.astype(np.int64))
+    signed = bool(node.attrs.get("signed", 1))
+    return Quantizer(FixedPoint(int(bits), frac, signed, signed and bool(node.attrs.get("narrow", 1))), rounding, axis)
+
+
+def _per_channel(parameter: np.ndarray[Any, Any]) -> tuple[Any, int | None]:
+    """Split a broadcastable parameter into a number, or a tuple and the channel axis."""
+    if parameter.size == 1:
+        return parameter.item(), None
+    return tuple(parameter.ravel().tolist()), int(np.argmax(parameter.shape))

@@ -1,0 +1,112 @@
+"""onnxruntime sessions with the custom-op library registered."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import helper, numpy_helper
+
+from qonnx_tools.errors import ModelError
+from qonnx_tools.graph import Model, load, to_proto
+from qonnx_tools.ops import op_table
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+LIBRARY = "libqonnx_tools_ops.so"
+
+
+def library_path() -> Path:
+    """Return the path of the compiled custom-op library; register it with ``SessionOptions`` to run our graphs.
+
+    Raises ``ModelError`` where the package was not built with it.
+    """
+    import qonnx_tools  # noqa: PLC0415  # an editable install has more than one folder
+
+    for folder in qonnx_tools.__path__:
+        path = Path(folder) / "_lib" / LIBRARY
+        if path.is_file():
+            return path
+    raise ModelError(f"{LIBRARY} is not installed with the package; run `pip install .` in a checkout")
+
+
+def session(
+    model: str | os.PathLike[str] | onnx.ModelProto | Model,
+    *,
+    threads: int | None = None,
+    optimize: bool = True,
+    outputs: Sequence[str] = (),
+) -> "ort.InferenceSession":
+    """Return an onnxruntime session for ``model`` that knows the project's ops and the QONNX dialect.
+
+    Quantizers of constants (weights) are computed once, here, so that onnxruntime sees plain weights: it can then
+    prepack them and fuse the layer with what follows.
+
+    Args:
+        model: a file, or a model in memory.
+        threads: threads that one run may use; None for all cores.
+        optimize: whether onnxruntime may optimize the graph.
+        outputs: tensors to make graph outputs besides those of the model.
+
+    Raises:
+        ModelError: the model cannot be read, or onnxruntime refuses it.
+    """
+    import onnxruntime as ort  # noqa: PLC0415  # slow to import
+
+    proto = _proto(model)
+    fold_constant_quantizers(proto)
+    present = {output.name for output in proto.graph.output}
+    proto.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in outputs if name not in present)
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or 0
+    if not optimize:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.register_custom_ops_library(str(library_path()))
+    try:
+        return ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001  # onnxruntime's exceptions share no other base
+        raise ModelError(f"onnxruntime refuses the model: {_first_line(error)}") from error
+
+
+def fold_constant_quantizers(proto: onnx.ModelProto) -> int:
+    """Replace each quantizer whose inputs are all initializers by its result, in place; return how many there were."""
+    table = op_table()
+    values = {tensor.name: tensor for tensor in proto.graph.initializer}
+    kept, folded = [], 0
+    for node in proto.graph.node:
+        op = table.get((node.domain, node.op_type))
+        if op is None or not all(name in values for name in node.input):
+            kept.append(node)
+            continue
+        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+        (result,) = op.evaluate([numpy_helper.to_array(values[name]) for name in node.input], attributes)
+        proto.graph.initializer.append(numpy_helper.from_array(result, node.output[0]))
+        folded += 1
+    del proto.graph.node[:]
+    proto.graph.node.extend(kept)
+    _drop_unread_initializers(proto)
+    return folded
+
+
+def _drop_unread_initializers(proto: onnx.ModelProto) -> None:
+    read = {name for node in proto.graph.node for name in node.input}
+    read |= {output.name for output in proto.graph.output} | {tensor.name for tensor in proto.graph.input}
+    kept = [tensor for tensor in proto.graph.initializer if tensor.name in read]
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
+
+
+def _proto(model: Any) -> onnx.ModelProto:
+    if isinstance(model, onnx.ModelProto):
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        return copy
+    return to_proto(model if isinstance(model, Model) else load(model))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

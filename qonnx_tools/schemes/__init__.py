@@ -1,0 +1,1 @@
+"""Quantization schemes: each proposes a plan from what calibration saw. One file a scheme."""

@@ -1,0 +1,177 @@
+"""What a scheme is given, and what it returns."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, ClassVar, Self, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
+from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.discovery import concrete_classes
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.histogram import Histogram
+from qonnx_tools.plan import BatchNorm, Plan, Role, TensorPlan
+from qonnx_tools.schemes._fit import Sample, fit_fixed, sample
+from qonnx_tools.topology import Layer
+
+
+@dataclass(frozen=True)
+class Network:
+    """A canonical network as a scheme sees it.
+
+    ``values`` holds the weights, biases and other constants by tensor name; ``histograms`` the activations to
+    quantize, in graph order; ``constants`` names the constant operands of elementwise operators.
+    """
+
+    layers: tuple[Layer, ...]
+    constants: tuple[str, ...]
+    values: Mapping[str, npt.NDArray[np.float32]]
+    histograms: Mapping[str, Histogram]
+
+
+@dataclass(frozen=True)
+class Override:
+    """Options for the layers and tensors whose name is ``pattern`` or matches it as a shell glob."""
+
+    pattern: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> "Override":
+        """Read ``PATTERN:option=value[,option=value]``."""
+        pattern, colon, settings = text.rpartition(":")
+        pairs = [setting.partition("=") for setting in settings.split(",")]
+        if not (pattern and colon and all(name and equals and value for name, equals, value in pairs)):
+            raise ConfigError(f"override '{text}' is not PATTERN:option=value[,option=value]")
+        return cls(pattern, {name.strip().replace("-", "_"): value.strip() for name, _, value in pairs})
+
+    def matches(self, name: str) -> bool:
+        """Whether ``name`` is the pattern or matches it."""
+        return name == self.pattern or fnmatchcase(name, self.pattern)
+
+
+@dataclass(frozen=True)
+class Scheme(ABC):
+    """A way to give every tensor a format: a frozen dataclass whose fields are its options.
+
+    Activations and constants are fixed point, with fraction bits of least squared error; biases are fixed point on
+    the grid of their layer's accumulator. A subclass says what weights are.
+    """
+
+    name: ClassVar[str]
+    weight_bits: int = 8
+    activation_bits: int = 8
+    bias_bits: int = 32
+    rounding: str = "half_even"
+    batch_norm: BatchNorm = BatchNorm.FOLD
+    overrides: tuple[Override, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        _in_range("weight_bits", self.weight_bits, 1, 16)
+        _in_range("activation_bits", self.activation_bits, 1, 16)
+        _in_range("bias_bits", self.bias_bits, 2, 32)
+        FixedPoint.rounding_code(self.rounding)
+
+    @abstractmethod
+    def weight_format(self, layer: Layer, weights: Sample) -> tuple[Format, str | None]:
+        """Return the format of the weights of ``layer``, and how to round them."""
+
+    def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:  # noqa: ARG002  # for subclasses
+        """Return the scheme to use in place of this one, by node name, where the place of a layer matters."""
+        return {}
+
+    def propose(self, network: Network) -> Plan:
+        """Return a plan for ``network``: the same one whenever it is asked."""
+        names = {name for layer in network.layers for name in (layer.node, layer.weight, layer.bias) if name}
+        names |= {*network.histograms, *network.constants}
+        for override in self.overrides:
+            if not any(override.matches(name) for name in names):
+                raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
+        tensors: dict[str, TensorPlan] = {}
+        for name, histogram in network.histograms.items():
+            tensors[name] = self._at(self, name)._activation(histogram)
+        for name in network.constants:
+            tensors[name] = self._at(self, name)._constant(network.values[name])
+        special = self.for_layers(network.layers)
+        for layer in network.layers:
+            local = self._at(special.get(layer.node, self), layer.node, layer.weight)
+            weight, rounding = local.weight_format(layer, sample(network.values[layer.weight]))
+            axis = None if weight.channels is None else layer.channel_axis
+            tensors.setdefault(layer.weight, TensorPlan(Role.WEIGHT, weight, rounding, axis))
+            if layer.bias is not None and layer.bias not in tensors:
+                inputs = [tensors[name].format for name in layer.sources if name in tensors]
+                tensors[layer.bias] = local._bias(network.values[layer.bias], weight, inputs)
+        return Plan(self.name, self.batch_norm, tensors)
+
+    def _at(self, base: "Scheme", *names: str) -> Any:
+        """Return ``base`` with the options that the overrides give for ``names``; later overrides win."""
+        options: dict[str, Any] = {}
+        for override in self.overrides:
+            if any(override.matches(name) for name in names):
+                options |= {name: _typed(base, name, value) for name, value in override.options.items()}
+        return dataclasses.replace(base, **options) if options else base
+
+    def _activation(self, histogram: Histogram) -> TensorPlan:
+        fitted = fit_fixed(
+            histogram.occupied(), self.activation_bits, signed=histogram.minimum < 0, rounding=self.rounding
+        )
+        return TensorPlan(Role.ACTIVATION, fitted, self.rounding)
+
+    def _constant(self, value: npt.NDArray[np.float32]) -> TensorPlan:
+        fitted = fit_fixed(sample(value), self.activation_bits, signed=bool(value.min(initial=0.0) < 0))
+        return TensorPlan(Role.CONSTANT, fitted)
+
+    def _bias(self, value: npt.NDArray[np.float32], weight: Format, inputs: list[Format]) -> TensorPlan:
+        """Fixed point at the accumulator's least significant bit, or as near to it as the width allows."""
+        wish = finest_bit(weight) + max((finest_bit(item) for item in inputs), default=0)
+        largest = float(np.abs(value).max(initial=0.0))
+        room = int(np.floor(np.log2((2 ** (self.bias_bits - 1) - 1) / largest))) if largest else wish
+        return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, max(min(wish, room, FRAC_RANGE[1]), FRAC_RANGE[0])))
+
+
+@cache
+def schemes() -> Mapping[str, type[Scheme]]:
+    """Every known scheme by name."""
+    return {found.name: found for found in concrete_classes("qonnx_tools.schemes", Scheme)}
+
+
+def make_scheme(name: str, options: Mapping[str, Any], overrides: Iterable[str] = ()) -> Scheme:
+    """Return the scheme ``name`` with ``options`` (None is the default); ``ConfigError`` for what it does not have."""
+    known = schemes()
+    if name not in known:
+        raise ConfigError(f"scheme '{name}' is unknown; choose one of {', '.join(sorted(known))}")
+    given = {key: value for key, value in options.items() if value is not None}
+    fields = {item.name for item in dataclasses.fields(known[name])}
+    for key in given:
+        if key not in fields:
+            raise ConfigError(f"option {key.replace('_', '-')} does not apply to scheme {name}")
+    return known[name](**given, overrides=tuple(Override.parse(text) for text in overrides))
+
+
+def finest_bit(of: Format) -> int:
+    """Return f such that every value of the format lies on the grid of 2**-f, or no coarser than its last step."""
+    step = np.abs(of.decode(1 if of.channels is None else np.ones(of.channels, np.int64), 0)).min()
+    return int(np.ceil(-np.log2(float(step))))
+
+
+def _typed(base: Scheme, name: str, value: str) -> Any:
+    hints = get_type_hints(type(base))
+    if name not in hints or name in ("name", "overrides", "batch_norm"):
+        raise ConfigError(f"option {name.replace('_', '-')} cannot be set for single layers of scheme {base.name}")
+    if hints[name] is not int:
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ConfigError(f"{name} is '{value}'; it must be a whole number") from None
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name.replace('_', '-')} is {value}; it must lie in {low}..{high}")

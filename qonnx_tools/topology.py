@@ -1,0 +1,177 @@
+"""What a canonical graph is made of: its weighted layers, and the tensors that carry activations.
+
+This is where it is decided which tensors a quantizer belongs on; a scheme then gives each of them a format.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qonnx_tools.graph import consumers, gs, is_constant, nodes, op_of
+from qonnx_tools.passes.base import Skip
+
+WEIGHTED = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
+"""Layers with constant weights, and the output-channel dimension of the weights (Gemm: 0 when transB is set)."""
+PASSIVE = frozenset(
+    "Concat DepthToSpace Expand Flatten Gather GlobalMaxPool Identity MaxPool Pad Reshape Resize Slice SpaceToDepth "
+    "Split Squeeze Tile Transpose Unsqueeze Upsample".split()
+)
+"""Operators that move values or choose among them, so that codes pass unchanged."""
+CLIPPING = frozenset({"Clip", "Relu"})
+"""Activation functions that are the saturation of the layer before them: the quantizer comes after."""
+COMPUTING = frozenset(
+    "Add AveragePool Conv ConvTranspose Div Elu Exp Gelu Gemm GlobalAveragePool HardSigmoid HardSwish LeakyRelu MatMul "
+    "Max Mean Min Mish Mul Neg PRelu ReduceMean ReduceSum Sigmoid Softplus Sub Sum Tanh".split()
+)
+"""Operators that an accelerator computes on codes: their inputs need a format."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights.
+
+    ``weight``, ``bias``, ``input`` and ``output`` are tensor names; ``sources`` are the tensors whose values reach
+    the input through operators that pass values unchanged; ``result`` is the output behind the clipping function
+    that belongs to the layer, if any. ``channel_axis`` is the output-channel dimension of the
+    weights; ``weight_shape`` their shape. ``macs`` counts the multiplications for one image, or is None where a
+    shape is unknown.
+    """
+
+    node: str
+    op: str
+    weight: str
+    bias: str | None
+    input: str
+    sources: tuple[str, ...]
+    output: str
+    result: str
+    channel_axis: int
+    weight_shape: tuple[int, ...]
+    macs: int | None
+
+
+def layers(graph: gs.Graph, through: Callable[[Any], Any] | None = None) -> list[Layer]:
+    """Return the weighted layers of ``graph`` in topological order.
+
+    Args:
+        graph: a canonical graph with shapes.
+        through: maps a tensor to the one that it was quantized from; without it tensors stand for themselves.
+    """
+    source = through or (lambda tensor: tensor)
+    found = []
+    for node in nodes(graph, *WEIGHTED):
+        if len(node.inputs) < 2 or not is_constant(source(node.inputs[1])):
+            continue
+        weight = source(node.inputs[1])
+        bias = source(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2].name else None
+        found.append(
+            Layer(
+                node=node.name,
+                op=node.op,
+                weight=weight.name,
+                bias=bias.name if bias is not None and is_constant(bias) else None,
+                input=source(node.inputs[0]).name,
+                sources=tuple(source(tensor).name for tensor in _origins(node.inputs[0])),
+                output=node.outputs[0].name,
+                result=_behind_clipping(node.outputs[0]).name,
+                channel_axis=0 if node.op == "Gemm" and node.attrs.get("transB") else _channel_axis(node, weight),
+                weight_shape=tuple(weight.shape),
+                macs=_macs(node, tuple(weight.shape)),
+            )
+        )
+    return found
+
+
+def constants(graph: gs.Graph) -> Iterator[tuple[str, str]]:
+    """Yield (tensor, node) for each constant float operand of an elementwise computing operator."""
+    for node in nodes(graph, "Add", "Div", "Mul", "Sub", "PRelu", "Max", "Min", "Sum"):
+        for tensor in node.inputs:
+            if is_constant(tensor) and tensor.dtype == np.float32:
+                yield tensor.name, node.name
+
+
+def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
+    """Return the tensors to quantize, in topological order, and the float tensors left alone with the reason.
+
+    A tensor is quantized where it is made: behind a graph input or a computing operator, after the clipping
+    function that follows it, when some operator that computes on codes reads it.
+    """
+    chosen: list[str] = []
+    left: list[Skip] = []
+    outputs = {tensor.name for tensor in graph.outputs}
+    makers = [(tensor, "") for tensor in graph.inputs]
+    makers += [(tensor, op_of(node)) for node in nodes(graph) if op_of(node) not in PASSIVE for tensor in node.outputs]
+    for tensor, op in makers:
+        if is_constant(tensor) or tensor.dtype != np.float32:
+            continue
+        readers, is_result = readers_through(tensor), _reaches(tensor, outputs)
+        if op not in CLIPPING and readers and not is_result and all(op_of(node) in CLIPPING for node in readers):
+            continue  # the quantizer follows the clipping function
+        if any(op_of(node) in COMPUTING | CLIPPING for node in readers):
+            chosen.append(tensor.name)
+        elif is_result or not readers:
+            left.append(Skip(tensor.name, "a result of the graph: read at the accumulator's precision"))
+        else:
+            ops = ", ".join(sorted({node.op for node in readers}))
+            left.append(Skip(tensor.name, f"read only by {ops}, which stays in float"))
+    return chosen, left
+
+
+def readers_through(tensor: gs.Variable) -> list[Any]:
+    """Return the nodes that read ``tensor``, looking through those that pass values unchanged."""
+    return [node for carrier in _carriers(tensor) for node in consumers(carrier) if op_of(node) not in PASSIVE]
+
+
+def _reaches(tensor: gs.Variable, outputs: set[str]) -> bool:
+    return any(carrier.name in outputs for carrier in _carriers(tensor))
+
+
+def _carriers(tensor: gs.Variable) -> list[Any]:
+    """Return ``tensor`` and every tensor that operators make of it by passing its values on."""
+    found, seen = [tensor], {id(tensor)}
+    for carrier in found:
+        for node in consumers(carrier):
+            if op_of(node) in PASSIVE:
+                found.extend(output for output in node.outputs if id(output) not in seen)
+                seen.update(id(output) for output in node.outputs)
+    return found
+
+
+def _origins(tensor: gs.Variable) -> list[Any]:
+    """Return the tensors that ``tensor`` carries the values of: what is not the output of a passive operator."""
+    found, pending, seen = [], [tensor], {id(tensor)}
+    while pending:
+        current = pending.pop()
+        maker = current.inputs[0] if current.inputs else None
+        if maker is None or op_of(maker) not in PASSIVE:
+            found.append(current)
+            continue
+        data = maker.inputs if maker.op == "Concat" else maker.inputs[:1]
+        pending.extend(item for item in data if id(item) not in seen)
+        seen.update(id(item) for item in data)
+    return found
+
+
+def _behind_clipping(tensor: gs.Variable) -> gs.Variable:
+    readers = consumers(tensor)
+    while len(readers) == 1 and op_of(readers[0]) in CLIPPING:
+        tensor = readers[0].outputs[0]
+        readers = consumers(tensor)
+    return tensor
+
+
+def _channel_axis(node: gs.Node, weight: gs.Constant) -> int:
+    return len(weight.shape) - 1 if node.op == "MatMul" else WEIGHTED[node.op]
+
+
+def _macs(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:
+    """Multiply-accumulates of one image: each weight is used once for every position of the output (or input)."""
+    if node.op in ("Gemm", "MatMul"):
+        return math.prod(weight_shape)
+    positions = (node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0]).shape
+    if positions is None or not all(isinstance(size, int) for size in positions[2:]):
+        return None
+    return math.prod(weight_shape) * math.prod(positions[2:])
