@@ -68,9 +68,10 @@ def read_npz(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         DataError: the file cannot be read, is not an ``.npz`` file, has no ``images``, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: a single array, not an .npz file; write it with numpy.savez(images=...)")
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: a single array, not an .npz file; write it with numpy.savez(images=...)")
+        with loaded as archive:
             if "images" not in archive:
                 names = ", ".join(archive) or "none"
                 raise DataError(f"{path}: no array called 'images' (there are: {names}); rename it or add it")

@@ -46,12 +46,12 @@ class ModelInput:
     def check_kind(self, images: npt.NDArray[Any], source: str) -> None:
         """Raise DataError unless the images' type and dimensions are ones that this package reads."""
         if images.dtype == np.uint8:
+            shown = _shown((None, *images.shape[1:]))
             if images.ndim not in {3, 4}:
-                raise DataError(f"{source}: uint8 images must be [N, H, W, C] or [N, H, W], not {_shown(images.shape)}")
+                raise DataError(f"{source}: uint8 images must be [N, H, W, C] or [N, H, W], not {shown}")
             if images.ndim == 4 and images.shape[3] not in {1, 3} and images.shape[1] in {1, 3}:
                 raise DataError(
-                    f"{source}: uint8 images of shape {_shown(images.shape)} look like [N, C, H, W]; "
-                    "store them as [N, H, W, C]"
+                    f"{source}: uint8 images of shape {shown} look like [N, C, H, W]; store them as [N, H, W, C]"
                 )
         elif not np.issubdtype(images.dtype, np.floating):
             raise DataError(f"{source}: images are {images.dtype}; store pixels as uint8, or model inputs as float32")

@@ -70,7 +70,12 @@ class Preprocessing:
         return self.normalize(images)
 
     def fit(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return one image, ``[H, W, C]``, resized (bilinear, antialiased; uint8 only) and cropped."""
+        """Return one image, ``[H, W, C]``, resized (bilinear, antialiased; uint8 only) and cropped.
+
+        An image that is a square of side ``crop`` already counts as resized and cropped, and is left as it is.
+        """
+        if self.crop and image.shape[:2] == (self.crop, self.crop):
+            return image
         if self.resize and min(image.shape[:2]) != self.resize:
             image = _resized(image, self.resize)
         if not self.crop:
