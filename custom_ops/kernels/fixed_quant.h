@@ -1,0 +1,25 @@
+// FixedQuant: y = clip(round(x * 2^frac), low, high) * 2^-frac, as arithmetic/fixed_point.py.
+
+#pragma once
+
+#include "kernels/loop.h"
+
+namespace qonnx_tools {
+
+struct FixedQuantParameters {
+  const float* up;    // 2^frac
+  const float* down;  // 2^-frac
+  float low;          // the code range
+  float high;
+};
+
+// Positions as in arithmetic/rounding.py.
+enum class Rounding { kHalfEven, kHalfUp, kHalfAway, kFloor, kCeil, kTowardZero };
+inline constexpr int kRoundings = 6;
+
+struct FixedQuantTable {
+  Loops<FixedQuantParameters> by_rounding[kRoundings];
+  static const FixedQuantTable portable, v2, v3, v4;
+};
+
+}  // namespace qonnx_tools

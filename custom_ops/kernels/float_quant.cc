@@ -1,0 +1,77 @@
+#include "kernels/float_quant.h"
+
+#include "kernels/dialect_rounding.h"
+#include "kernels/element_loops.h"
+
+namespace qonnx_tools {
+namespace {
+
+constexpr std::int32_t kFractionBits = 23;
+constexpr std::int32_t kFractionMask = (1 << kFractionBits) - 1;
+constexpr std::int32_t kBias = 127;
+constexpr std::int32_t kInfinityExponent = 128;
+constexpr std::int32_t kSmallestNormalExponent = -126;
+constexpr std::int32_t kSmallestExponent = -149;
+constexpr float kSmallestNormal = 1.17549435e-38f;
+
+// floor(fl32(log2(value))) for a normal or infinite value > 0.
+//
+// fl32 rounds the logarithm of the numbers just below 2^k up to k itself. The more so the larger
+// |k|: half the spacing of float32 just below k, in steps of the value's last bit (each adds
+// 2^-24 log2(e) to the logarithm), is 1, 2, 5, 11, 22, 44 of them.
+inline std::int32_t FloorLog2(float value) {
+  const std::int32_t bits = __builtin_bit_cast(std::int32_t, value);
+  const std::int32_t exponent = (bits >> kFractionBits) - kBias;
+  const std::int32_t next = exponent + 1;
+  const std::int32_t size = next > 0 ? next - 1 : -next;
+  const std::int32_t rounded_up = (size >= 2 ? 1 : 0) + (size >= 4 ? 1 : 0) + (size >= 8 ? 3 : 0) +
+                                  (size >= 16 ? 6 : 0) + (size >= 32 ? 11 : 0) +
+                                  (size >= 64 ? 22 : 0);
+  const std::int32_t below_next = kFractionMask + 1 - (bits & kFractionMask);
+  return below_next <= rounded_up ? next : exponent;
+}
+
+// 2^exponent in float32: 0 and infinity beyond its range.
+inline float PowerOfTwo(std::int32_t exponent) {
+  const std::int32_t low = exponent < kSmallestExponent ? kSmallestExponent : exponent;
+  const std::int32_t high = low > kInfinityExponent ? kInfinityExponent : low;
+  const std::int32_t subnormal_shift = high < kSmallestNormalExponent ? high - kSmallestExponent : 0;
+  const std::int32_t bits = high < kSmallestNormalExponent ? 1 << subnormal_shift
+                                                           : (high + kBias) << kFractionBits;
+  return __builtin_bit_cast(float, exponent < kSmallestExponent ? 0 : bits);
+}
+
+template <DialectMode mode>
+class FloatQuantElement {
+ public:
+  explicit FloatQuantElement(const FloatQuantParameters& parameters) : shared_(parameters) {}
+  float At(std::size_t index) const { return shared_.scale[index]; }
+
+  float operator()(float scale, float x) const {
+    const float scaled = x / scale;
+    const float size = __builtin_fabsf(scaled) + kSmallestNormal;
+    std::int32_t exponent = FloorLog2(size) - shared_.mantissa_bits;
+    exponent = exponent < shared_.smallest_exponent ? shared_.smallest_exponent : exponent;
+    const bool infinite = size > 3.40282347e+38f;  // then the step is infinite, and y is NaN
+    const float step = PowerOfTwo(infinite ? kInfinityExponent : exponent);
+    const double value = static_cast<double>(step * DialectRound<mode>(scaled / step));
+    double clipped = value > shared_.max_value ? shared_.above : value;
+    clipped = value < -shared_.max_value ? shared_.below : clipped;
+    return static_cast<float>(clipped * static_cast<double>(scale));
+  }
+
+ private:
+  FloatQuantParameters shared_;
+};
+
+template <DialectMode mode>
+constexpr auto kLoops = LoopsOf<FloatQuantElement<mode>, FloatQuantParameters>();
+
+}  // namespace
+
+constinit const FloatQuantTable FloatQuantTable::QONNX_TOOLS_LEVEL = {
+    {kLoops<DialectMode::kHalfEven>, kLoops<DialectMode::kCeil>, kLoops<DialectMode::kFloor>,
+     kLoops<DialectMode::kUp>, kLoops<DialectMode::kDown>, kLoops<DialectMode::kHalfUp>,
+     kLoops<DialectMode::kHalfDown>}};
+
+}  // namespace qonnx_tools
