@@ -29,6 +29,7 @@ from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import clean_up, topological_order
 from qonnx_tools.graph.save import save
 from qonnx_tools.graph.surgeon import gs
+from qonnx_tools.graph.text import parse
 from qonnx_tools.graph.verify import Signature, verify
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "mark_outputs",
     "nodes",
     "op_of",
+    "parse",
     "producer",
     "replace_input",
     "save",

@@ -95,7 +95,9 @@ def _description(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
     if value.type.denotation:
         found.type.denotation = value.type.denotation
     if any(dim.denotation for dim in dims):
-        found.type.tensor_type.shape.dim.extend(onnx.TensorShapeProto.Dimension(denotation=d.denotation) for d in dims)
+        found.type.tensor_type.shape.dim.extend(
+            onnx.TensorShapeProto.Dimension(denotation=dim.denotation or None) for dim in dims
+        )
     return found
 
 
