@@ -1,4 +1,5 @@
-// The part of onnxruntime's C ABI (API version 17, 64-bit) that this library uses, declared by hand.
+// The part of onnxruntime's C ABI (API version 17, 64-bit) that this library uses, declared by
+// hand.
 //
 // Every struct is laid out as onnxruntime lays it out; the asserts at the end check the offsets.
 // Later onnxruntime versions only append to these tables.

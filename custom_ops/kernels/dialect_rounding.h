@@ -1,6 +1,6 @@
 // The rounding modes of the QONNX dialect on float32, quirks included: HALF_UP and HALF_DOWN add or
-// subtract 0.5 in float32 (which may round), and -0 becomes +0 in the modes that multiply by sign(x).
-// Included by kernel sources only; see element_loops.h.
+// subtract 0.5 in float32 (which may round), and -0 becomes +0 in the modes that multiply by
+// sign(x). Included by kernel sources only; see element_loops.h.
 
 #pragma once
 

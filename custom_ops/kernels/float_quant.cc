@@ -35,9 +35,10 @@ inline std::int32_t FloorLog2(float value) {
 inline float PowerOfTwo(std::int32_t exponent) {
   const std::int32_t low = exponent < kSmallestExponent ? kSmallestExponent : exponent;
   const std::int32_t high = low > kInfinityExponent ? kInfinityExponent : low;
-  const std::int32_t subnormal_shift = high < kSmallestNormalExponent ? high - kSmallestExponent : 0;
-  const std::int32_t bits = high < kSmallestNormalExponent ? 1 << subnormal_shift
-                                                           : (high + kBias) << kFractionBits;
+  const std::int32_t subnormal_shift =
+      high < kSmallestNormalExponent ? high - kSmallestExponent : 0;
+  const std::int32_t bits =
+      high < kSmallestNormalExponent ? 1 << subnormal_shift : (high + kBias) << kFractionBits;
   return __builtin_bit_cast(float, exponent < kSmallestExponent ? 0 : bits);
 }
 

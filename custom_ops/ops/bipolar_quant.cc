@@ -23,7 +23,8 @@ class BipolarQuant final : public Quantizer {
 
 const RegisteredOp registered({"BipolarQuant",
                                kDialectDomains,
-                               {{"x", ort::ElementType::kFloat}, {"scale", ort::ElementType::kFloat}},
+                               {{"x", ort::ElementType::kFloat},
+                                {"scale", ort::ElementType::kFloat}},
                                [](const Attributes&) -> std::unique_ptr<Quantizer> {
                                  return std::make_unique<BipolarQuant>();
                                }});

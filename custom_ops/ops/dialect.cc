@@ -11,10 +11,10 @@ namespace qonnx_tools {
 namespace {
 
 constexpr std::pair<const char*, DialectMode> kModes[] = {
-    {"ROUND", DialectMode::kHalfEven},  {"HALF_EVEN", DialectMode::kHalfEven},
-    {"CEIL", DialectMode::kCeil},       {"FLOOR", DialectMode::kFloor},
-    {"UP", DialectMode::kUp},           {"DOWN", DialectMode::kDown},
-    {"HALF_UP", DialectMode::kHalfUp},  {"HALF_DOWN", DialectMode::kHalfDown},
+    {"ROUND", DialectMode::kHalfEven}, {"HALF_EVEN", DialectMode::kHalfEven},
+    {"CEIL", DialectMode::kCeil},      {"FLOOR", DialectMode::kFloor},
+    {"UP", DialectMode::kUp},          {"DOWN", DialectMode::kDown},
+    {"HALF_UP", DialectMode::kHalfUp}, {"HALF_DOWN", DialectMode::kHalfDown},
 };
 
 }  // namespace

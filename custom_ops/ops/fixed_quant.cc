@@ -81,7 +81,8 @@ class FixedQuant final : public Quantizer {
 
 const RegisteredOp registered({"FixedQuant",
                                {kProjectDomain},
-                               {{"x", ort::ElementType::kFloat}, {"frac", ort::ElementType::kInt64}},
+                               {{"x", ort::ElementType::kFloat},
+                                {"frac", ort::ElementType::kInt64}},
                                [](const Attributes& attributes) -> std::unique_ptr<Quantizer> {
                                  return std::make_unique<FixedQuant>(attributes);
                                }});

@@ -78,8 +78,7 @@ class FloatQuant final : public Quantizer {
     const double representable =
         (2.0 - std::ldexp(1.0, -mantissa_bits)) * std::ldexp(1.0f, largest_exponent);
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    double max_value =
-        std::min(representable, static_cast<double>(MaxValue(inputs[kMaxValue])));
+    double max_value = std::min(representable, static_cast<double>(MaxValue(inputs[kMaxValue])));
     double above = max_value;
     if (!saturates_) {
       above = has_infinity_ ? kInfinity : std::numeric_limits<double>::quiet_NaN();
@@ -88,8 +87,8 @@ class FloatQuant final : public Quantizer {
     }
     const Shape& shape = inputs[kScale].shape;
     std::vector<float> scale = Expanded<float>(inputs[kScale], shape);
-    const FloatQuantParameters parameters = {
-        scale.data(), mantissa_bits, 1 - bias - mantissa_bits, max_value, above, -above};
+    const FloatQuantParameters parameters = {scale.data(), mantissa_bits, 1 - bias - mantissa_bits,
+                                             max_value,    above,         -above};
     return Prepare(shape, AtSelectedLevel<FloatQuantTable>().by_mode[mode_], parameters,
                    std::move(scale));
   }

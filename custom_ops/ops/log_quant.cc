@@ -132,7 +132,8 @@ class LogQuant final : public Quantizer {
 
 const RegisteredOp registered({"LogQuant",
                                {kProjectDomain},
-                               {{"x", ort::ElementType::kFloat}, {"scale", ort::ElementType::kFloat}},
+                               {{"x", ort::ElementType::kFloat},
+                                {"scale", ort::ElementType::kFloat}},
                                [](const Attributes& attributes) -> std::unique_ptr<Quantizer> {
                                  return std::make_unique<LogQuant>(attributes);
                                }});

@@ -58,12 +58,12 @@ class Trunc final : public Quantizer {
   std::unique_ptr<Prepared> Version2(std::span<const Tensor> inputs) const {
     const Tensor& out_scale = inputs[kOutBitsOrScale];
     if (out_scale.type != ort::ElementType::kFloat) {
-      throw Error(InputName("out_scale") + " is not float32; Trunc with six inputs needs it as such");
+      throw Error(InputName("out_scale") +
+                  " is not float32; Trunc with six inputs needs it as such");
     }
     const int out_bits = BitsInput("out_bits", inputs[kOutBits]);
-    const Shape shape =
-        BroadcastTogether(BroadcastTogether(inputs[kScale].shape, inputs[kZeroPoint].shape),
-                          out_scale.shape);
+    const Shape shape = BroadcastTogether(
+        BroadcastTogether(inputs[kScale].shape, inputs[kZeroPoint].shape), out_scale.shape);
     Arrays arrays;
     arrays.scale = Expanded<float>(inputs[kScale], shape);
     arrays.zero_point = Expanded<float>(inputs[kZeroPoint], shape);
@@ -78,10 +78,13 @@ class Trunc final : public Quantizer {
   }
 
   std::unique_ptr<Prepared> WithRange(const Shape& shape, Arrays arrays, CodeRange range) const {
-    const TruncParameters parameters = {
-        arrays.scale.data(),          arrays.zero_point.data(), arrays.step.data(),
-        arrays.out_zero_point.data(), arrays.out_scale.data(),  range.low,
-        range.high};
+    const TruncParameters parameters = {arrays.scale.data(),
+                                        arrays.zero_point.data(),
+                                        arrays.step.data(),
+                                        arrays.out_zero_point.data(),
+                                        arrays.out_scale.data(),
+                                        range.low,
+                                        range.high};
     return Prepare(shape, AtSelectedLevel<TruncTable>().by_mode[mode_], parameters,
                    std::move(arrays));
   }
