@@ -67,7 +67,7 @@ def session(
     options.register_custom_ops_library(str(library_path()))
     try:
         return ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  # onnxruntime's exceptions share no other base
+    except Exception as error:  # onnxruntime's exceptions share no other base
         raise ModelError(f"onnxruntime refuses the model: {_first_line(error)}") from error
 
 

@@ -15,18 +15,21 @@ from qonnx_tools.passes.base import Skip
 
 WEIGHTED = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 """Layers with constant weights, and the output-channel dimension of the weights (Gemm: 0 when transB is set)."""
-PASSIVE = frozenset(
-    "Concat DepthToSpace Expand Flatten Gather GlobalMaxPool Identity MaxPool Pad Reshape Resize Slice SpaceToDepth "
-    "Split Squeeze Tile Transpose Unsqueeze Upsample".split()
-)
-"""Operators that move values or choose among them, so that codes pass unchanged."""
+# fmt: off
+PASSIVE = frozenset({
+    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Pad", "Reshape",
+    "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Upsample",
+})
+"""Operators that move values or choose among them, so that codes pass unchanged (Resize: to the nearest only)."""
 CLIPPING = frozenset({"Clip", "Relu"})
 """Activation functions that are the saturation of the layer before them: the quantizer comes after."""
-COMPUTING = frozenset(
-    "Add AveragePool Conv ConvTranspose Div Elu Exp Gelu Gemm GlobalAveragePool HardSigmoid HardSwish LeakyRelu MatMul "
-    "Max Mean Min Mish Mul Neg PRelu ReduceMean ReduceSum Sigmoid Softplus Sub Sum Tanh".split()
-)
+COMPUTING = frozenset({
+    "Add", "AveragePool", "Conv", "ConvTranspose", "Div", "Elu", "Exp", "Gelu", "Gemm", "GlobalAveragePool",
+    "HardSigmoid", "HardSwish", "LeakyRelu", "MatMul", "Max", "Mean", "Min", "Mish", "Mul", "Neg", "PRelu",
+    "ReduceMean", "ReduceSum", "Resize", "Sigmoid", "Softplus", "Sub", "Sum", "Tanh",
+})
 """Operators that an accelerator computes on codes: their inputs need a format."""
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
     left: list[Skip] = []
     outputs = {tensor.name for tensor in graph.outputs}
     makers = [(tensor, "") for tensor in graph.inputs]
-    makers += [(tensor, op_of(node)) for node in nodes(graph) if op_of(node) not in PASSIVE for tensor in node.outputs]
+    makers += [(tensor, op_of(node)) for node in nodes(graph) if not is_passive(node) for tensor in node.outputs]
     for tensor, op in makers:
         if is_constant(tensor) or tensor.dtype != np.float32:
             continue
@@ -120,9 +123,15 @@ def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
     return chosen, left
 
 
+def is_passive(node: gs.Node) -> bool:
+    """Tell whether codes pass ``node`` unchanged."""
+    op = op_of(node)
+    return op in PASSIVE and (op not in ("Resize", "Upsample") or node.attrs.get("mode", "nearest") == "nearest")
+
+
 def readers_through(tensor: gs.Variable) -> list[Any]:
     """Return the nodes that read ``tensor``, looking through those that pass values unchanged."""
-    return [node for carrier in _carriers(tensor) for node in consumers(carrier) if op_of(node) not in PASSIVE]
+    return [node for carrier in _carriers(tensor) for node in consumers(carrier) if not is_passive(node)]
 
 
 def _reaches(tensor: gs.Variable, outputs: set[str]) -> bool:
@@ -134,7 +143,7 @@ def _carriers(tensor: gs.Variable) -> list[Any]:
     found, seen = [tensor], {id(tensor)}
     for carrier in found:
         for node in consumers(carrier):
-            if op_of(node) in PASSIVE:
+            if is_passive(node):
                 found.extend(output for output in node.outputs if id(output) not in seen)
                 seen.update(id(output) for output in node.outputs)
     return found
@@ -146,7 +155,7 @@ def _origins(tensor: gs.Variable) -> list[Any]:
     while pending:
         current = pending.pop()
         maker = current.inputs[0] if current.inputs else None
-        if maker is None or op_of(maker) not in PASSIVE:
+        if maker is None or not is_passive(maker):
             found.append(current)
             continue
         data = maker.inputs if maker.op == "Concat" else maker.inputs[:1]

@@ -95,9 +95,9 @@ class Scheme(ABC):
                 raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
         tensors: dict[str, TensorPlan] = {}
         for name, histogram in network.histograms.items():
-            tensors[name] = self._at(self, name)._activation(histogram)
+            tensors[name] = self._at(self, name).activation_format(histogram)
         for name in network.constants:
-            tensors[name] = self._at(self, name)._constant(network.values[name])
+            tensors[name] = self._at(self, name).constant_format(network.values[name])
         special = self.for_layers(network.layers)
         for layer in network.layers:
             local = self._at(special.get(layer.node, self), layer.node, layer.weight)
@@ -106,7 +106,7 @@ class Scheme(ABC):
             tensors.setdefault(layer.weight, TensorPlan(Role.WEIGHT, weight, rounding, axis))
             if layer.bias is not None and layer.bias not in tensors:
                 inputs = [tensors[name].format for name in layer.sources if name in tensors]
-                tensors[layer.bias] = local._bias(network.values[layer.bias], weight, inputs)
+                tensors[layer.bias] = local.bias_format(network.values[layer.bias], weight, inputs)
         return Plan(self.name, self.batch_norm, tensors)
 
     def _at(self, base: "Scheme", *names: str) -> Any:
@@ -117,17 +117,17 @@ class Scheme(ABC):
                 options |= {name: _typed(base, name, value) for name, value in override.options.items()}
         return dataclasses.replace(base, **options) if options else base
 
-    def _activation(self, histogram: Histogram) -> TensorPlan:
+    def activation_format(self, histogram: Histogram) -> TensorPlan:
         fitted = fit_fixed(
             histogram.occupied(), self.activation_bits, signed=histogram.minimum < 0, rounding=self.rounding
         )
         return TensorPlan(Role.ACTIVATION, fitted, self.rounding)
 
-    def _constant(self, value: npt.NDArray[np.float32]) -> TensorPlan:
+    def constant_format(self, value: npt.NDArray[np.float32]) -> TensorPlan:
         fitted = fit_fixed(sample(value), self.activation_bits, signed=bool(value.min(initial=0.0) < 0))
         return TensorPlan(Role.CONSTANT, fitted)
 
-    def _bias(self, value: npt.NDArray[np.float32], weight: Format, inputs: list[Format]) -> TensorPlan:
+    def bias_format(self, value: npt.NDArray[np.float32], weight: Format, inputs: list[Format]) -> TensorPlan:
         """Fixed point at the accumulator's least significant bit, or as near to it as the width allows."""
         wish = finest_bit(weight) + max((finest_bit(item) for item in inputs), default=0)
         largest = float(np.abs(value).max(initial=0.0))

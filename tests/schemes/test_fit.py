@@ -1,0 +1,76 @@
+"""The fitted format has the least squared error of all candidates, by an independent search."""
+
+import numpy as np
+import pytest
+
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.histogram import Histogram
+from qonnx_tools.schemes._fit import fit_fixed, fit_log, sample, squared_error
+
+RANDOM = np.random.default_rng(5)
+DISTRIBUTIONS = {
+    "normal": RANDOM.normal(size=4000),
+    "laplace": RANDOM.laplace(size=4000),
+    "relu": np.maximum(RANDOM.normal(size=4000), 0),
+    "one outlier": np.append(RANDOM.normal(size=4000), 100),
+    "tiny": RANDOM.normal(size=4000) * 1e-6,
+    "pixels": RANDOM.integers(0, 256, 4000),
+    "a power of two": np.array([-4.0, 1.0, 4.0]),
+}
+
+
+def error(number_format, x):
+    return float(np.sum((x.astype(np.float64) - number_format.quantize(x)) ** 2))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_fraction_bits_of_least_error(name, bits):
+    x = DISTRIBUTIONS[name].astype(np.float32)
+    signed = bool(x.min() < 0)
+    chosen = fit_fixed(sample(x), bits, signed=signed)
+    errors = [error(FixedPoint(bits, frac, signed), x) for frac in range(-30, 60)]
+    if name == "one outlier":  # the search stops a few bits beyond what avoids saturation
+        assert error(chosen, x) <= min(errors) * 1.5
+    else:
+        assert error(chosen, x) == min(errors)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("bits", [3, 4, 5])
+def test_log_scale_beats_the_maximum(bits, steps):
+    x = DISTRIBUTIONS["laplace"].astype(np.float32)
+    chosen = fit_log(sample(x), bits, steps, signed=True)
+    plain = Log(bits, float(np.abs(x).max()), steps)
+    assert error(chosen, x) <= error(plain, x)
+    shifted = [Log(bits, chosen.scale * 2.0**octaves, steps) for octaves in (-0.125, 0.125)]
+    assert all(error(chosen, x) <= error(candidate, x) for candidate in shifted)
+
+
+def test_a_large_tensor_is_judged_by_its_histogram_alike():
+    x = RANDOM.normal(size=1 << 18).astype(np.float32)
+    points, counts = sample(x)
+    assert points.size < x.size
+    for candidate in (FixedPoint(8, 5), FixedPoint(4, 2), Log(5, 2.0)):
+        assert squared_error(candidate, (points, counts)) == pytest.approx(error(candidate, x), rel=0.02)
+
+
+def test_steps_finer_than_a_bin_are_not_free():
+    """Points on the histogram's own grid would make every 16-bit format look exact."""
+    x = RANDOM.normal(size=1 << 17).astype(np.float32)
+    points = Histogram.of(x).occupied()
+    for frac in (11, 12, 13):
+        candidate = FixedPoint(16, frac)
+        assert squared_error(candidate, points) == pytest.approx(error(candidate, x), rel=0.2)
+
+
+@pytest.mark.parametrize("fit", [lambda s: fit_fixed(s, 8, signed=True), lambda s: fit_log(s, 5, 1, signed=True)])
+def test_zeros_stay_zero(fit):
+    zeros = np.zeros(5, np.float32)
+    assert error(fit(sample(zeros)), zeros) == 0
+
+
+def test_wide_log_formats_keep_their_magnitudes_normal():
+    small = (RANDOM.normal(size=100) * 1e-5).astype(np.float32)
+    assert isinstance(fit_log(sample(small), 8, 1, signed=True), Log)

@@ -1,0 +1,130 @@
+"""Schemes: what they propose, how single layers are excepted, and what they refuse."""
+
+import numpy as np
+import pytest
+
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.histogram import Histogram
+from qonnx_tools.plan import Role
+from qonnx_tools.schemes.base import Network, finest_bit, make_scheme, schemes
+from qonnx_tools.topology import Layer
+
+RANDOM = np.random.default_rng(3)
+
+
+def layer(name, source):
+    return Layer(
+        name,
+        "Conv",
+        f"{name}.weight",
+        f"{name}.bias",
+        source,
+        (source,),
+        f"{name}.out",
+        f"{name}.out",
+        0,
+        (4, 4, 3, 3),
+        None,
+    )
+
+
+LAYERS = (layer("first", "x"), layer("block/a", "a"), layer("block/b", "b"), layer("last", "c"))
+NETWORK = Network(
+    layers=LAYERS,
+    constants=("offset",),
+    values={
+        "offset": np.float32([-3.0, 2.0]),
+        **{item.weight: RANDOM.normal(size=(4, 4, 3, 3)).astype(np.float32) for item in LAYERS},
+        **{item.bias: RANDOM.normal(size=4).astype(np.float32) for item in LAYERS},
+    },
+    histograms={
+        "x": Histogram.of(RANDOM.normal(size=1000).astype(np.float32)),
+        **{name: Histogram.of(np.maximum(RANDOM.normal(size=1000), 0).astype(np.float32)) for name in "abc"},
+    },
+)
+
+
+@pytest.mark.parametrize("name", schemes())
+def test_every_tensor_gets_a_format_and_the_plan_is_the_same_each_time(name):
+    scheme = make_scheme(name, {})
+    plan = scheme.propose(NETWORK)
+    assert set(plan.tensors) == {*NETWORK.histograms, *NETWORK.constants, *NETWORK.values}
+    assert plan == scheme.propose(NETWORK)
+    assert plan.scheme == name
+
+
+def test_activations_are_signed_only_where_they_go_below_zero():
+    plan = make_scheme("fixed", {}).propose(NETWORK)
+    assert plan.tensors["x"].format.signed
+    assert not any(plan.tensors[name].format.signed for name in "abc")
+
+
+def test_biases_lie_on_the_grid_of_the_accumulator():
+    plan = make_scheme("fixed", {"weight_bits": 6, "activation_bits": 7}).propose(NETWORK)
+    for item in LAYERS:
+        bias = plan.tensors[item.bias]
+        assert bias.role is Role.BIAS
+        assert bias.format.bits == 32
+        assert bias.format.frac == plan.tensors[item.weight].format.frac + plan.tensors[item.input].format.frac
+
+
+def test_a_bias_too_large_for_that_grid_keeps_its_range():
+    values = {**NETWORK.values, "first.bias": np.float32([3e4, -1.0, 0.0, 2.0])}
+    network = Network(NETWORK.layers, NETWORK.constants, values, NETWORK.histograms)
+    bias = make_scheme("fixed", {"bias_bits": 16}).propose(network).tensors["first.bias"].format
+    assert bias == FixedPoint(16, 0)
+    assert bias.quantize(np.float32([3e4])) == np.float32([3e4])
+
+
+def test_log_weights_by_default_and_fixed_ends_on_request():
+    plain = make_scheme("log", {}).propose(NETWORK)
+    assert all(isinstance(plain.tensors[item.weight].format, Log) for item in LAYERS)
+    assert {plain.tensors[item.weight].format.bits for item in LAYERS} == {5}
+    ends = make_scheme("log", {"first_last": "fixed8"}).propose(NETWORK)
+    kinds = [ends.tensors[item.weight].format.kind for item in LAYERS]
+    assert kinds == ["fixed", "log", "log", "fixed"]
+    assert ends.tensors["last.weight"].format.bits == 8
+
+
+def test_overrides_by_name_and_by_glob_the_later_one_wins():
+    overrides = ["block/*:weight_bits=4", "block/b:weight_bits=3,bias-bits=16", "a:activation_bits=6"]
+    plan = make_scheme("fixed", {}, overrides).propose(NETWORK)
+    widths = {item.node: plan.tensors[item.weight].format.bits for item in LAYERS}
+    assert widths == {"first": 8, "block/a": 4, "block/b": 3, "last": 8}
+    assert plan.tensors["block/b.bias"].format.bits == 16
+    assert plan.tensors["a"].format.bits == 6
+    mixed = make_scheme("log", {}, ["last.weight:weights=fixed,weight_bits=8"]).propose(NETWORK)
+    assert isinstance(mixed.tensors["last.weight"].format, FixedPoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "overrides", "message"),
+    [
+        ("lag", {}, [], "scheme 'lag' is unknown; choose one of fixed, log"),
+        ("fixed", {"first_last": "log"}, [], "option first-last does not apply to scheme fixed"),
+        ("fixed", {"weight_bits": 0}, [], "weight-bits is 0; it must lie in 1..16"),
+        ("fixed", {"activation_bits": 17}, [], "activation-bits is 17"),
+        ("fixed", {"bias_bits": 64}, [], "bias-bits is 64"),
+        ("fixed", {"rounding": "nearest"}, [], "rounding 'nearest' is unknown"),
+        ("log", {"weight_bits": 9}, [], "bits is 9; a log format has 2 to 8 bits"),
+        ("log", {"first_last": "int8"}, [], "first-last is 'int8'; choose one of log, fixed8"),
+        ("log", {}, ["a:weights=posit"], "weights is 'posit'; choose one of log, fixed"),
+        ("fixed", {}, ["nothing*:weight_bits=4"], r"override 'nothing\*' matches no layer and no tensor"),
+        ("fixed", {}, ["first:weight_bits"], "is not PATTERN:option=value"),
+        ("fixed", {}, ["weight_bits=4"], "is not PATTERN:option=value"),
+        ("fixed", {}, ["first:width=4"], "option width cannot be set for single layers of scheme fixed"),
+        ("fixed", {}, ["first:weight_bits=four"], "weight_bits is 'four'; it must be a whole number"),
+    ],
+)
+def test_what_is_refused(name, options, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        make_scheme(name, options, overrides).propose(NETWORK)
+
+
+def test_finest_bit():
+    assert finest_bit(FixedPoint(8, 5)) == 5
+    assert finest_bit(FixedPoint(8, (3, -2, 7))) == 7
+    assert finest_bit(Log(5, 1.0)) == 14
+    assert finest_bit(Log(5, 0.75)) == 15
