@@ -9,9 +9,7 @@ namespace {
 constexpr std::int32_t kFractionBits = 23;
 constexpr std::int32_t kFractionMask = (1 << kFractionBits) - 1;
 constexpr std::int32_t kBias = 127;
-constexpr std::int32_t kInfinityExponent = 128;
-constexpr std::int32_t kSmallestNormalExponent = -126;
-constexpr std::int32_t kSmallestExponent = -149;
+constexpr std::int32_t kFarExponent = 200;  // beyond float32 on both sides
 constexpr float kSmallestNormal = 1.17549435e-38f;
 
 // floor(fl32(log2(value))) for a normal or infinite value > 0.
@@ -31,15 +29,15 @@ inline std::int32_t FloorLog2(float value) {
   return below_next <= rounded_up ? next : exponent;
 }
 
-// 2^exponent in float32: 0 and infinity beyond its range.
+// 2^exponent in float32: 0 and infinity beyond its range. The product of the two halves, which are
+// normal numbers, is exact or overflows or underflows to that.
 inline float PowerOfTwo(std::int32_t exponent) {
-  const std::int32_t low = exponent < kSmallestExponent ? kSmallestExponent : exponent;
-  const std::int32_t high = low > kInfinityExponent ? kInfinityExponent : low;
-  const std::int32_t subnormal_shift =
-      high < kSmallestNormalExponent ? high - kSmallestExponent : 0;
-  const std::int32_t bits =
-      high < kSmallestNormalExponent ? 1 << subnormal_shift : (high + kBias) << kFractionBits;
-  return __builtin_bit_cast(float, exponent < kSmallestExponent ? 0 : bits);
+  const std::int32_t at_least = exponent < -kFarExponent ? -kFarExponent : exponent;
+  const std::int32_t clipped = at_least > kFarExponent ? kFarExponent : at_least;
+  const std::int32_t half = clipped >> 1;
+  const float first = __builtin_bit_cast(float, (half + kBias) << kFractionBits);
+  const float second = __builtin_bit_cast(float, (clipped - half + kBias) << kFractionBits);
+  return first * second;
 }
 
 template <DialectMode mode>
@@ -51,13 +49,18 @@ class FloatQuantElement {
   float operator()(float scale, float x) const {
     const float scaled = x / scale;
     const float size = __builtin_fabsf(scaled) + kSmallestNormal;
+    const std::int32_t smallest = shared_.smallest_exponent;
     std::int32_t exponent = FloorLog2(size) - shared_.mantissa_bits;
-    exponent = exponent < shared_.smallest_exponent ? shared_.smallest_exponent : exponent;
+    exponent = exponent < smallest ? smallest : exponent;
     const bool infinite = size > 3.40282347e+38f;  // then the step is infinite, and y is NaN
-    const float step = PowerOfTwo(infinite ? kInfinityExponent : exponent);
+    const float step = PowerOfTwo(infinite ? kFarExponent : exponent);
     const double value = static_cast<double>(step * DialectRound<mode>(scaled / step));
-    double clipped = value > shared_.max_value ? shared_.above : value;
-    clipped = value < -shared_.max_value ? shared_.below : clipped;
+    // Loaded here so that the loads do not depend on the conditions.
+    const double max_value = shared_.max_value;
+    const double above = shared_.above;
+    const double below = shared_.below;
+    double clipped = value > max_value ? above : value;
+    clipped = value < -max_value ? below : clipped;
     return static_cast<float>(clipped * static_cast<double>(scale));
   }
 

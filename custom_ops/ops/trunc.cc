@@ -17,8 +17,8 @@ namespace {
 
 enum InputIndex : std::size_t { kX, kScale, kZeroPoint, kInBits, kOutBitsOrScale, kOutBits };
 
-// 2^exponent in float32.
-float PowerOfTwo(float exponent) { return std::exp2(exponent); }
+// The bits that only say by how much to shift.
+int ShiftInput(const char* name, const Tensor& tensor) { return IntegerInput(name, tensor, 0, 64); }
 
 struct Arrays {
   std::vector<float> scale, zero_point, step, out_zero_point, out_scale;
@@ -32,7 +32,7 @@ class Trunc final : public Quantizer {
         narrow_(attributes.Bool("narrow", false)) {}
 
   void CheckInput(std::size_t input, const Tensor& tensor) const override {
-    if (input == kInBits) BitsInput("in_bits", tensor);
+    if (input == kInBits) ShiftInput("in_bits", tensor);
     if (input == kOutBits) BitsInput("out_bits", tensor);
   }
 
@@ -42,8 +42,8 @@ class Trunc final : public Quantizer {
 
  private:
   std::unique_ptr<Prepared> Version1(std::span<const Tensor> inputs) const {
-    const int out_bits = BitsInput("out_bits", inputs[kOutBitsOrScale]);
-    const int dropped = BitsInput("in_bits", inputs[kInBits]) - out_bits;
+    const int dropped =
+        ShiftInput("in_bits", inputs[kInBits]) - ShiftInput("out_bits", inputs[kOutBitsOrScale]);
     const Shape shape = BroadcastTogether(inputs[kScale].shape, inputs[kZeroPoint].shape);
     Arrays arrays;
     arrays.scale = Expanded<float>(inputs[kScale], shape);
@@ -71,7 +71,7 @@ class Trunc final : public Quantizer {
     for (std::size_t i = 0; i < arrays.scale.size(); ++i) {
       const double ratio = arrays.out_scale[i] / arrays.scale[i];  // rounded to float32
       const auto logarithm = static_cast<float>(std::log2(ratio));
-      arrays.step.push_back(PowerOfTwo(std::rint(logarithm)));
+      arrays.step.push_back(std::exp2(std::rint(logarithm)));
       arrays.out_zero_point.push_back(arrays.zero_point[i] / arrays.step[i]);
     }
     return WithRange(shape, std::move(arrays), CodeRangeOf(out_bits, signed_, narrow_));

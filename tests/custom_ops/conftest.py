@@ -1,0 +1,104 @@
+"""Run one node of the custom-op library in onnxruntime, and compare bits."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import helper, numpy_helper
+
+from qonnx_tools.runtime import library_path
+
+PROJECT = "qonnx_tools.ops"
+
+
+def node_model(
+    op: str,
+    inputs: Sequence[np.ndarray],
+    attributes: dict,
+    domain: str = PROJECT,
+    constant: Sequence[int] | None = None,
+    shape: Sequence[int | str | None] | None = None,
+    version: int = 1,
+) -> bytes:
+    """A model of one node: the inputs whose positions are in ``constant`` (all but x) are initializers."""
+    fixed = range(1, len(inputs)) if constant is None else constant
+    names = [f"i{position}" for position in range(len(inputs))]
+    free = []
+    for position, value in enumerate(inputs):
+        if position not in fixed:
+            dims = shape if position == 0 and shape is not None else value.shape
+            element = helper.np_dtype_to_tensor_dtype(value.dtype)
+            free.append(helper.make_tensor_value_info(names[position], element, dims))
+    graph = helper.make_graph(
+        [helper.make_node(op, names, ["y"], name="the_node", domain=domain, **attributes)],
+        "one_node",
+        free,
+        [helper.make_tensor_value_info("y", 1, None)],
+        [numpy_helper.from_array(np.asarray(inputs[position]), names[position]) for position in fixed],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, version)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def open_session(model: bytes, threads: int = 1) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.register_custom_ops_library(str(library_path()))
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., bytes]:
+    return node_model
+
+
+@pytest.fixture(scope="session")
+def make_session() -> Callable[..., ort.InferenceSession]:
+    return open_session
+
+
+@pytest.fixture(scope="session")
+def run_node() -> Callable[..., np.ndarray]:
+    """Return the output of one node; keywords as in ``node_model``, and ``threads``."""
+
+    def run(op: str, inputs: Sequence[np.ndarray], attributes: dict, threads: int = 1, **how: object) -> np.ndarray:
+        session = open_session(node_model(op, inputs, attributes, **how), threads)
+        wanted = {value.name for value in session.get_inputs()}
+        feed = {f"i{position}": np.asarray(value) for position, value in enumerate(inputs)}
+        return session.run(None, {name: value for name, value in feed.items() if name in wanted})[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def assert_same_bits() -> Callable[[np.ndarray, np.ndarray], None]:
+    """Fail unless both are float32 of one shape with the same bits, all NaNs being one."""
+
+    def compare(found: np.ndarray, expected: np.ndarray, what: object = "") -> None:
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape), what
+        nan = np.isnan(expected)
+        np.testing.assert_array_equal(np.isnan(found), nan, err_msg=str(what))
+        same = (found.view(np.int32) == expected.view(np.int32)) | nan
+        if not same.all():
+            at = np.flatnonzero(~same.ravel())[:4]
+            pytest.fail(f"{what}: at {at}: {found.ravel()[at]} instead of {expected.ravel()[at]}")
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def awkward_numbers() -> np.ndarray:
+    """Float32 numbers that quantizers get wrong: ties and their neighbours, subnormals, extremes, NaN, both zeros."""
+    info = np.finfo(np.float32)
+    ties = np.arange(-300, 300, dtype=np.float32) / 2
+    powers = np.float32(2) ** np.arange(-126, 127, 3, dtype=np.float32)
+    positive = np.concatenate([powers, powers * 1.5, powers / 3, [1e-40, info.smallest_subnormal, info.tiny, info.max]])
+    halves = np.array([0.5, 1.5, 8388607.5, 8388608.5, 16777215, 2.0**31, 2.0**32, 0.49999997], np.float32)
+    values = np.concatenate([ties, positive, -positive, halves, -halves]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        around = np.concatenate([values, np.nextafter(values, np.inf), np.nextafter(values, -np.inf)])
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan], np.float32)
+    spread = np.random.default_rng(0).normal(0, 20, 500)
+    return np.concatenate([around, special, spread]).astype(np.float32)
