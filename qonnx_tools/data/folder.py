@@ -67,11 +67,7 @@ class FolderDataset(Dataset):
 
     def _read(self, path: Path) -> npt.NDArray[np.float32]:
         """Return one image as the model reads it, ``[1, ...]``."""
-        image = _decoded(path, self._channels)
-        try:
-            return self._input.prepare(image[None], str(path))
-        except DataError as error:
-            raise error if str(path) in str(error) else DataError(f"{path}: {error}") from error
+        return self._input.prepare(_decoded(path, self._channels)[None], str(path))
 
 
 def _listed(folder: Path) -> _Listing:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from qonnx_tools.data.preprocessing import Layout, Preprocessing
 from qonnx_tools.errors import DataError
 
-RAW_NOTE = "No preprocessing was given: the model is fed the pixels as stored, 0 to 255."
+RAW_NOTE = "No preprocessing was given: the model is fed the pixel values as they are stored."
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ class ModelInput:
         """
         self.check_kind(images, source)
         if images.dtype == np.uint8:
-            ready = self.pixels.apply(images[..., None] if images.ndim == 3 else images)
+            try:
+                ready = self.pixels.apply(images[..., None] if images.ndim == 3 else images)
+            except DataError as error:
+                raise DataError(f"{source}: {error}") from error
         else:
             ready = images.astype(np.float32)
             if not np.isfinite(ready).all():

@@ -132,7 +132,7 @@ def _decoded(name: str, value: object) -> object:
     """Return an option's value in its field's type."""
     match name:
         case "mean" | "std":
-            listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+            listed = value if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else [value]
             return tuple(_number(name, item) for item in listed)
         case "scale":
             return _number(name, value)

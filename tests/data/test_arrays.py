@@ -36,7 +36,7 @@ def test_uint8_images_without_options_are_fed_as_they_are_and_a_note_says_so(wri
     assert images.dtype == np.float32
     assert labels.dtype == np.int64
     assert images[:, 0, 0, 0].tolist() == labels.tolist() == [0, 1, 2, 3, 4, 5]
-    assert data.notes == ("No preprocessing was given: the model is fed the pixels as stored, 0 to 255.",)
+    assert data.notes == ("No preprocessing was given: the model is fed the pixel values as they are stored.",)
     assert data.description.startswith("6 images of ")
     assert (len(data), data.has_labels) == (6, True)
 
@@ -144,6 +144,12 @@ def test_bad_contents_are_refused(write, arrays, message):
             SHAPE,
             None,
             r"\[N, 3, 4, 4\] look like \[N, C, H, W\]; store them as \[N, H, W, C\]",
+        ),
+        (
+            pixels(shape=(4, 4, 1)),
+            SHAPE,
+            preprocessing("cifar10"),
+            r"data\.npz: mean has 3 values, the images have 1 ch",
         ),
         (pixels(shape=(4,)), SHAPE, None, r"must be \[N, H, W, C\] or \[N, H, W\], not \[N, 4\]"),
         (np.zeros((2, 4, 4), np.float32), SHAPE, None, "store floating-point images in the shape of the model's input"),

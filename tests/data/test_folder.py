@@ -30,8 +30,7 @@ def test_a_folder_of_images_has_no_labels(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     data = open_data(str(tmp_path), None, SHAPE, seed=None)
     assert values(data) == ([0, 1, 2], None)
-    assert "raw" not in data.description
-    assert any("0 to 255" in note for note in data.notes)
+    assert data.notes == ("No preprocessing was given: the model is fed the pixel values as they are stored.",)
     with pytest.raises(DataError, match="no labels"):
         data.require_labels()
 

@@ -54,7 +54,7 @@ def test_arrays_are_put_in_the_seeded_order(module):
     assert sorted(labels) == [0, 1, 2, 3, 4]
     assert [image % 5 for image in images] == labels
     assert (len(data), len(rest), data.has_labels) == (10, 1, True)
-    assert "0 to 255" in data.notes[0]
+    assert "as they are stored" in data.notes[0]
 
 
 def test_images_alone_have_no_labels(module):

@@ -108,7 +108,7 @@ def test_every_preset_takes_what_it_is_for():
 
 
 def test_options_replace_fields_of_a_preset():
-    changed = preprocessing("imagenet", resize=0, crop=0, std=0.5, layout="nhwc", channel_order="bgr")
+    changed = preprocessing("imagenet", resize=0, crop=0, std=np.array([0.5]), layout="nhwc", channel_order="bgr")
     assert (changed.resize, changed.crop, changed.std) == (0, 0, (0.5,))
     assert (changed.layout, changed.channel_order) == (Layout.NHWC, ChannelOrder.BGR)
     assert changed.mean == presets()["imagenet"].mean
