@@ -110,5 +110,5 @@ def test_unique_name(graph):
 
 
 def test_parse_says_where():
-    with pytest.raises(Exception, match="the text is not a model: .*line: 1"):
+    with pytest.raises(Exception, match=r"the text is not a model: .*line: 1"):
         parse("<ir_version 8> g () => ()")

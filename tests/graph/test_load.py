@@ -90,15 +90,13 @@ def test_external_data(external):
 
 def test_missing_external_data(external):
     (external / "big.onnx.data").unlink()
-    with pytest.raises(
-        ModelError, match=r"big\.onnx: external data file '.*big\.onnx\.data' of initializer 'w' is miss"
-    ):
+    with pytest.raises(ModelError, match=r"big\.onnx: external data file '.*big\.onnx\.data' of initializer 'w'"):
         load(external / "big.onnx")
 
 
 def test_truncated_external_data(external):
     (external / "big.onnx.data").write_bytes(b"123")
-    with pytest.raises(ModelError, match="'.*data' is truncated: initializer 'w' needs 16384 bytes, the file has 3"):
+    with pytest.raises(ModelError, match=r"'.*data' is truncated: initializer 'w' needs 16384 bytes, the file has 3"):
         load(external / "big.onnx")
 
 
