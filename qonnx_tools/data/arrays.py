@@ -84,8 +84,8 @@ def read_npz(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         else:
             reason = f"not an .npz file: {error}"
         raise DataError(f"{path}: {reason}; write plain arrays with numpy.savez(images=..., labels=...)") from error
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: truncated or damaged ({error}); write the .npz file again") from error
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError) as error:
+        raise DataError(f"{path}: truncated, damaged or encrypted ({error}); write the .npz file again") from error
     if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray | None):
         raise DataError(f"{path}: 'images' or 'labels' is no numpy array; write the file with numpy.savez")
     return images, labels

@@ -17,6 +17,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 """Endings of the files that count as images, in either case; other files are passed over."""
 
 
+_DECODING_ERRORS = (OSError, EOFError, SyntaxError, TypeError, ValueError, LookupError, ArithmeticError, struct.error)
+"""What Pillow's decoders raise on damaged files, found by damaging some."""
+
+
 @dataclass(frozen=True)
 class _Listing:
     paths: tuple[Path, ...]
@@ -132,6 +136,6 @@ def _decoded(path: Path, channels: int) -> npt.NDArray[np.uint8]:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{path}: pixels of more than 8 bits (Pillow mode {image.mode}); convert it to 8 bits")
             pixels: npt.NDArray[Any] = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
-    except (OSError, EOFError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except (*_DECODING_ERRORS, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot read the image, it may be damaged ({error}); replace or remove it") from error
     return pixels.reshape(*pixels.shape[:2], channels)

@@ -180,7 +180,8 @@ def test_a_free_dimension_takes_any_size(write):
     [
         (b"", "not an .npz file"),
         (b"hello world, this is text", "not an .npz file, or one that holds Python objects"),
-        (b"PK\x03\x04 but no more", "truncated or damaged"),
+        (bytes.fromhex("504b0506") + bytes(18), "no array called 'images' \\(there are: none\\)"),
+        (b"PK\x03\x04 but no more", "truncated, damaged or encrypted"),
     ],
 )
 def test_files_that_are_no_npz_are_refused(tmp_path, content, message):
@@ -194,7 +195,7 @@ def test_a_damaged_member_is_refused(write, tmp_path):
     whole = bytearray((tmp_path / write(images=pixels(200))).read_bytes())
     whole[500:600] = bytes(100)
     (tmp_path / "data.npz").write_bytes(whole)
-    with pytest.raises(DataError, match="truncated or damaged"):
+    with pytest.raises(DataError, match="truncated, damaged or encrypted"):
         open_data(str(tmp_path / "data.npz"), None, SHAPE)
 
 
