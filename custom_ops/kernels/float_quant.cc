@@ -12,21 +12,26 @@ constexpr std::int32_t kBias = 127;
 constexpr std::int32_t kFarExponent = 200;  // beyond float32 on both sides
 constexpr float kSmallestNormal = 1.17549435e-38f;
 
-// floor(fl32(log2(value))) for a normal or infinite value > 0.
+// `weight` if value >= bound, else 0. A shift of the sign instead of a condition: chains of
+// conditions become branches, which keep the loop from being vectorised.
+inline std::int32_t IfAtLeast(std::int32_t value, std::int32_t bound, std::int32_t weight) {
+  return ((bound - 1 - value) >> 31) & weight;
+}
+
+// floor(fl32(log2(value))) for a normal value > 0.
 //
-// fl32 rounds the logarithm of the numbers just below 2^k up to k itself. The more so the larger
-// |k|: half the spacing of float32 just below k, in steps of the value's last bit (each adds
+// fl32 rounds the logarithm of the numbers just below 2^k up to k itself, of the more numbers the
+// larger |k|: half the spacing of float32 just below k, in steps of the value's last bit (each adds
 // 2^-24 log2(e) to the logarithm), is 1, 2, 5, 11, 22, 44 of them.
 inline std::int32_t FloorLog2(float value) {
   const std::int32_t bits = __builtin_bit_cast(std::int32_t, value);
   const std::int32_t exponent = (bits >> kFractionBits) - kBias;
-  const std::int32_t next = exponent + 1;
-  const std::int32_t size = next > 0 ? next - 1 : -next;
-  const std::int32_t rounded_up = (size >= 2 ? 1 : 0) + (size >= 4 ? 1 : 0) + (size >= 8 ? 3 : 0) +
-                                  (size >= 16 ? 6 : 0) + (size >= 32 ? 11 : 0) +
-                                  (size >= 64 ? 22 : 0);
+  const std::int32_t size = exponent ^ (exponent >> 31);  // k - 1 for k > 0, else -k
+  const std::int32_t rounded_up = IfAtLeast(size, 2, 1) + IfAtLeast(size, 4, 1) +
+                                  IfAtLeast(size, 8, 3) + IfAtLeast(size, 16, 6) +
+                                  IfAtLeast(size, 32, 11) + IfAtLeast(size, 64, 22);
   const std::int32_t below_next = kFractionMask + 1 - (bits & kFractionMask);
-  return below_next <= rounded_up ? next : exponent;
+  return exponent + IfAtLeast(rounded_up, below_next, 1);
 }
 
 // 2^exponent in float32: 0 and infinity beyond its range. The product of the two halves, which are
@@ -52,9 +57,10 @@ class FloatQuantElement {
     const std::int32_t smallest = shared_.smallest_exponent;
     std::int32_t exponent = FloorLog2(size) - shared_.mantissa_bits;
     exponent = exponent < smallest ? smallest : exponent;
-    const bool infinite = size > 3.40282347e+38f;  // then the step is infinite, and y is NaN
-    const float step = PowerOfTwo(infinite ? kFarExponent : exponent);
-    const double value = static_cast<double>(step * DialectRound<mode>(scaled / step));
+    const float step = PowerOfTwo(exponent);
+    // An infinite x has an infinite step, so its y is NaN: scaled - scaled is NaN, and else +0.
+    const float rounded = step * DialectRound<mode>(scaled / step) - (scaled - scaled);
+    const auto value = static_cast<double>(rounded);
     // Loaded here so that the loads do not depend on the conditions.
     const double max_value = shared_.max_value;
     const double above = shared_.above;

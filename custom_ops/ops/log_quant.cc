@@ -64,7 +64,9 @@ class LogQuant final : public Quantizer {
       if (!(value > 0) || std::isinf(value)) {
         throw Error(text.str() + "; it must be a positive float32 number");
       }
-      if (Magnitude(value, count_ - 1) < std::numeric_limits<float>::min()) {
+      const double smallest =
+          std::ldexp(static_cast<double>(OctavePart(value, count_ - 1)), -((count_ - 1) / steps_));
+      if (smallest < static_cast<double>(std::numeric_limits<float>::min())) {
         throw Error(text.str() + ", and its " + std::to_string(count_) +
                     " magnitudes reach below 2**-126; use fewer bits, a larger scale or steps 2");
       }
@@ -101,9 +103,12 @@ class LogQuant final : public Quantizer {
  private:
   static std::int32_t Bits(float value) { return std::bit_cast<std::int32_t>(value); }
 
+  // Magnitude k but for its power of two.
+  float OctavePart(float scale, int k) const { return k % steps_ == 0 ? scale : scale * kSqrtHalf; }
+
   // scale * g^-k in float32.
   float Magnitude(float scale, int k) const {
-    return std::ldexp(k % steps_ == 0 ? scale : scale * kSqrtHalf, -(k / steps_));
+    return std::ldexp(OctavePart(scale, k), -(k / steps_));
   }
 
   float Threshold(float above, float below) const {

@@ -1,0 +1,125 @@
+"""Build nodes with random, mostly wrong, inputs and attributes and run them: each must run or raise, never crash.
+
+Also meant for a build with sanitizers; custom_ops/README.md says how.
+"""
+
+import argparse
+import random
+
+import numpy as np
+import onnxruntime as ort
+from onnx import helper, numpy_helper
+
+from qonnx_tools.runtime import library_path
+
+OPS = {
+    ("qonnx_tools.ops", "FixedQuant"): (2, ("bits", "signed", "narrow", "rounding")),
+    ("qonnx_tools.ops", "LogQuant"): (2, ("bits", "signed", "steps", "rounding")),
+    ("qonnx.custom_op.general", "Quant"): (4, ("signed", "narrow", "rounding_mode")),
+    ("onnx.brevitas", "IntQuant"): (4, ("signed", "narrow", "rounding_mode")),
+    ("finn.custom_op.general", "BipolarQuant"): (2, ()),
+    ("qonnx.custom_op.general", "Trunc"): (6, ("rounding_mode", "signed", "narrow")),
+    ("qonnx.custom_op.general", "FloatQuant"): (6, ("saturation", "has_inf", "has_nan", "rounding_mode")),
+}
+ATTRIBUTE_VALUES = (
+    0,
+    1,
+    1,
+    2,
+    5,
+    8,
+    -1,
+    64,
+    2**62,
+    -(2**63),
+    0.5,
+    "",
+    "ROUND",
+    "floor",
+    "HALF_UP",
+    b"\xff\x00",
+    [1],
+    [],
+)
+SHAPES = ((), (1,), (3,), (2, 3), (1, 3, 1, 1), (2, 3, 4), (0,), (2, 0), (1,) * 33, (3, 1), (2, 40000), (1, 1, 1))
+NUMBERS = (0, 1, 2, 4, 8, 0.25, -1, 3.7, 1e-40, 1e38, 65, 127, 1e10, np.nan, np.inf, -np.inf)
+DTYPES = (np.float32,) * 12 + (np.int64, np.int64, np.int64, np.float64, np.float16, np.int8, np.bool_, np.str_)
+
+
+def tensor(source: random.Random, position: int) -> np.ndarray:
+    """A tensor of random shape, type and numbers."""
+    shape = source.choice(SHAPES) if position == 0 or source.random() < 0.4 else ()
+    dtype = source.choice(DTYPES)
+    numbers = source.choices(NUMBERS, k=7) if source.random() < 0.5 else [source.choice(NUMBERS[1:6])]
+    with np.errstate(all="ignore"):
+        if np.issubdtype(dtype, np.integer):
+            numbers = np.nan_to_num(np.array(numbers), nan=1, posinf=2**40, neginf=-7).tolist()
+        return np.resize(np.array(numbers), shape).astype(dtype)
+
+
+def attributes(source: random.Random, names: tuple[str, ...]) -> dict:
+    """A usable choice of attributes, some of which then go wrong."""
+    usable = {"rounding_mode": "ROUND", "bits": source.choice((2, 4, 8)), "steps": source.choice((1, 2))}
+    chosen = {name: usable.get(name, source.choice((0, 1))) for name in names}
+    for name in names:
+        if source.random() < 0.15:
+            chosen[name] = source.choice(ATTRIBUTE_VALUES)
+        if source.random() < 0.05:
+            del chosen[name]
+    return {name: value for name, value in chosen.items() if value != []}
+
+
+def attempt(source: random.Random) -> None:
+    """Build one node and run it twice."""
+    (domain, op), (count, names) = source.choice(list(OPS.items()))
+    count = max(0, count + source.choice((0, 0, 0, 0, 0, 0, 0, -1, 1)))
+    inputs = [tensor(source, position) for position in range(count)]
+    if op == "FixedQuant" and count > 1 and source.random() < 0.8:
+        inputs[1] = np.nan_to_num(inputs[1].astype(np.float32), posinf=3).clip(-(2**40), 2**40).astype(np.int64)
+    labels = [f"i{position}" if source.random() > 0.02 else "" for position in range(count)]
+    constant = [bool(label) and source.random() < 0.6 for label in labels]
+    free, fixed = [], []
+    for label, value, is_constant in zip(labels, inputs, constant, strict=True):
+        if is_constant:
+            fixed.append(numpy_helper.from_array(value, label))
+        elif label:
+            free.append((label, value))
+    infos = [
+        helper.make_tensor_value_info(
+            label,
+            helper.np_dtype_to_tensor_dtype(value.dtype) if value.dtype.kind != "U" else 8,
+            source.choice((value.shape, None, [None] * value.ndim)),
+        )
+        for label, value in free
+    ]
+    node = helper.make_node(op, labels, ["y"], name="n", domain=domain, **attributes(source, names))
+    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", 1, None)], fixed)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    options.register_custom_ops_library(str(library_path()))
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for _ in range(2):
+        session.run(None, dict(free))
+
+
+def main() -> None:
+    """Run the cases; print how many ran and how many were refused."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    source = random.Random(options.seed)  # noqa: S311  # not for secrets
+    refused = 0
+    for _ in range(options.cases):
+        try:
+            attempt(source)
+        except Exception:  # noqa: BLE001  # onnxruntime raises several kinds; any will do
+            refused += 1
+    print(f"{options.cases} nodes, {refused} refused")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
