@@ -15,10 +15,6 @@ Proto = TypeVar("Proto", bound=Any)
 _IN_MODEL = ("graph", "functions", "opset_import", "metadata_props")
 _IN_GRAPH = ("node", "initializer", "sparse_initializer", "input", "output", "value_info")
 _IN_NODE = ("name", "op_type", "domain", "input", "output", "attribute")
-_IN_TENSOR = (
-    *("name", "dims", "data_type", "raw_data", "data_location", "external_data", "segment"),
-    *("float_data", "int32_data", "int64_data", "uint64_data", "double_data", "string_data"),
-)
 
 
 @dataclass
@@ -53,8 +49,10 @@ def carry(proto: onnx.ModelProto) -> Carried:
         graph=without(graph, _IN_GRAPH),
         nodes=_by_name((node.name, without(node, _IN_NODE)) for node in graph.node),
         values=_by_name((value.name, _description(value)) for value in values),
-        initializers=_by_name((tensor.name, without(tensor, _IN_TENSOR)) for tensor in graph.initializer),
-        annotation_values={tensor.name: tensor for tensor in graph.initializer if tensor.name in annotated - read},
+        initializers=_by_name((tensor.name, _remarks(tensor)) for tensor in graph.initializer),
+        annotation_values={
+            tensor.name: _copy(tensor) for tensor in graph.initializer if tensor.name in annotated - read
+        },
     )
 
 
@@ -87,6 +85,20 @@ def describe(value: onnx.ValueInfoProto, carried: onnx.ValueInfoProto | None) ->
         for dim, note in zip(dims, notes, strict=True):
             dim.MergeFrom(note)
     return value
+
+
+def _remarks(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    """Copy what a tensor says beside its data, without touching the data."""
+    found = onnx.TensorProto(metadata_props=tensor.metadata_props)
+    if tensor.doc_string:
+        found.doc_string = tensor.doc_string
+    return found
+
+
+def _copy(proto: Proto) -> Proto:
+    copy: Proto = type(proto)()
+    copy.CopyFrom(proto)
+    return copy
 
 
 def _description(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:

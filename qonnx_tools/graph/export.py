@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from qonnx_tools.errors import ModelError, UnsupportedError
 from qonnx_tools.graph.carry import describe
-from qonnx_tools.graph.infer import inferred
+from qonnx_tools.graph.infer import SMALL, inferred
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import topological_order
 from qonnx_tools.graph.project import plain_domain, project_functions
@@ -22,7 +23,7 @@ def to_proto(model: Model) -> onnx.ModelProto:
     The same model gives the same bytes every time.
     """
     proto = write_proto(model)
-    known = inferred(proto)
+    known = inferred(write_proto(model, weights=False))
     for tensor in intermediate_tensors(model.graph):
         value = known.get(tensor.name) or _value_info(tensor)
         if value is None:
@@ -34,15 +35,18 @@ def to_proto(model: Model) -> onnx.ModelProto:
 
 def update_shapes(model: Model) -> None:
     """Infer the shape and type of every intermediate tensor anew and set them in the graph."""
-    known = inferred(write_proto(model))
+    known = inferred(write_proto(model, weights=False))
     for tensor in intermediate_tensors(model.graph):
         value = known.get(tensor.name)
         if value is not None:
             tensor.dtype, tensor.shape = dtype_of(value), shape_of(value)
 
 
-def write_proto(model: Model) -> onnx.ModelProto:
-    """Write ``model`` without value infos of intermediate tensors."""
+def write_proto(model: Model, *, weights: bool = True) -> onnx.ModelProto:
+    """Write ``model`` without value infos of intermediate tensors.
+
+    With ``weights=False`` large initializers are graph inputs, as :func:`~qonnx_tools.graph.infer.skeleton` has them.
+    """
     graph, carried = model.graph, model.carried
     proto = onnx.ModelProto()
     proto.CopyFrom(carried.model)
@@ -58,8 +62,13 @@ def write_proto(model: Model) -> onnx.ModelProto:
     proto.graph.node.extend(node_proto(node, carried.nodes.get(node.name)) for node in order)
     proto.graph.input.extend(_interface(tensor, model) for tensor in graph.inputs)
     proto.graph.output.extend(_interface(tensor, model) for tensor in graph.outputs)
-    constants = _constants(graph, order)
-    proto.graph.initializer.extend(_initializer(tensor, model) for tensor in constants.values())
+    for tensor in _constants(graph, order).values():
+        value = np.asarray(tensor.values)
+        if weights or value.nbytes <= SMALL:
+            _write_array(proto.graph.initializer.add(name=tensor.name), value)
+            proto.graph.initializer[-1].MergeFrom(carried.initializers.get(tensor.name, onnx.TensorProto()))
+        else:
+            proto.graph.input.append(_interface(tensor, model))
     proto.graph.initializer.extend(carried.annotation_values[name] for name in sorted(carried.annotation_values))
     _drop_stale_annotations(proto.graph)
     return proto
@@ -153,12 +162,14 @@ def _constants(graph: gs.Graph, order: list[gs.Node]) -> dict[str, gs.Tensor]:
     return found
 
 
-def _initializer(tensor: gs.Tensor, model: Model) -> onnx.TensorProto:
-    proto = onnx.numpy_helper.from_array(np.asarray(tensor.values), tensor.name)
-    carried = model.carried.initializers.get(tensor.name)
-    if carried is not None:
-        proto.MergeFrom(carried)
-    return proto
+def _write_array(proto: onnx.TensorProto, value: npt.NDArray[np.generic]) -> None:
+    """Write ``value`` into ``proto``, with one copy of the data where numpy itself has the type."""
+    if value.dtype.kind not in "biufc":
+        proto.MergeFrom(onnx.numpy_helper.from_array(value))
+        return
+    proto.data_type = onnx_type(value.dtype)
+    proto.dims.extend(value.shape)
+    proto.raw_data = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _interface(tensor: gs.Tensor, model: Model) -> onnx.ValueInfoProto:

@@ -11,7 +11,7 @@ from qonnx_tools.errors import ModelError
 from qonnx_tools.graph.carry import without
 from qonnx_tools.graph.project import is_project_op, plain_domain
 
-_SMALL = 4096  # bytes; shape arithmetic needs the values of small initializers
+SMALL = 4096  # bytes; shape arithmetic needs the values of small initializers
 
 
 def skeleton(proto: onnx.ModelProto, *, quantizers_as_identity: bool) -> onnx.ModelProto:
@@ -20,7 +20,7 @@ def skeleton(proto: onnx.ModelProto, *, quantizers_as_identity: bool) -> onnx.Mo
     graph = proto.graph
     bare.graph.CopyFrom(without(graph, ("node", "initializer", "value_info", "quantization_annotation")))
     for tensor in graph.initializer:
-        if _payload(tensor) <= _SMALL:
+        if _payload(tensor) <= SMALL:
             bare.graph.initializer.append(tensor)
         else:
             bare.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

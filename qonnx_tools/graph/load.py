@@ -118,6 +118,7 @@ def _import(proto: onnx.ModelProto) -> Model:
         _normalize(proto)
         opsets = {entry.domain: entry.version for entry in proto.opset_import}
     opsets.setdefault("", CONVERTED_OPSET)
+    # a part of a message keeps the whole alive, weights included: take copies
     own = {key: onnx.FunctionProto.FromString(body.SerializeToString()) for key, body in functions.items()}
     model = Model(
         graph=_surgeon_graph(proto),
