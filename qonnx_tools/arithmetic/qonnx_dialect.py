@@ -23,6 +23,7 @@ from qonnx_tools.errors import ConfigError
 
 Tensor = npt.NDArray[np.float32]
 
+MOST_BITS = 64
 _HALF = np.float32(0.5)
 _ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "ROUND": np.rint,
@@ -63,7 +64,7 @@ def int_quant(
     included. Otherwise NaN stays NaN. The clip bounds are float32, so beyond 24 bits they may be one more than the
     largest code.
     """
-    bits = whole_number("bitwidth", bit_width, least=1)
+    bits = whole_number("bitwidth", bit_width, 1, MOST_BITS)
     s, z = _float32(scale), _float32(zero_point)
     with np.errstate(all="ignore"):
         y = _float32(x) / s + z
@@ -90,14 +91,14 @@ def trunc_v1(
 
     ``(round(rint(x / scale + zero_point) / 2**(in_bits - out_bits)) - zero_point) * scale``; nothing saturates.
     """
-    shift = whole_number("in_bits", in_bits, least=0) - whole_number("out_bits", out_bits, least=0)
+    shift = whole_number("in_bits", in_bits, 0, MOST_BITS) - whole_number("out_bits", out_bits, 0, MOST_BITS)
     s, z = _float32(scale), _float32(zero_point)
     with np.errstate(all="ignore"):
         codes = np.rint(_float32(x) / s + z)
         return np.asarray((round_dialect(codes / _power_of_two(shift), rounding_mode) - z) * s)
 
 
-def trunc_v2(  # noqa: PLR0917 - the inputs of the op, in their order
+def trunc_v2(
     x: npt.ArrayLike,
     scale: npt.ArrayLike,
     zero_point: npt.ArrayLike,
@@ -113,8 +114,8 @@ def trunc_v2(  # noqa: PLR0917 - the inputs of the op, in their order
 
     ``(round(clip(rint(x / scale + zero_point) / t)) - zero_point / t) * out_scale``; ``in_bits`` is not used.
     """
-    whole_number("in_bits", in_bits, least=0)
-    bits = whole_number("out_bits", out_bits, least=1)
+    whole_number("in_bits", in_bits, 0, MOST_BITS)
+    bits = whole_number("out_bits", out_bits, 1, MOST_BITS)
     s, z, out = _float32(scale), _float32(zero_point), _float32(out_scale)
     with np.errstate(all="ignore"):
         ratio = _power_of_two(np.rint(_log2(out / s)))
@@ -123,7 +124,7 @@ def trunc_v2(  # noqa: PLR0917 - the inputs of the op, in their order
         return np.asarray((rounded - z / ratio) * out)
 
 
-def float_quant(  # noqa: PLR0917 - the inputs of the op, in their order
+def float_quant(
     x: npt.ArrayLike,
     scale: npt.ArrayLike,
     exponent_bits: npt.ArrayLike,
@@ -145,13 +146,16 @@ def float_quant(  # noqa: PLR0917 - the inputs of the op, in their order
     power of two.
 
     Raises:
-        ConfigError: neither ``saturation`` nor ``has_inf`` nor ``has_nan``.
+        ConfigError: neither ``saturation`` nor ``has_inf`` nor ``has_nan``; ``max_val`` is negative.
     """
-    exponent = whole_number("exponent_bits", exponent_bits, least=0)
-    mantissa = whole_number("mantissa_bits", mantissa_bits, least=0)
-    bias = whole_number("exponent_bias", exponent_bias)
+    exponent = whole_number("exponent_bits", exponent_bits, 0, 16)
+    mantissa = whole_number("mantissa_bits", mantissa_bits, 0, 52)
+    bias = whole_number("exponent_bias", exponent_bias, -65536, 65536)
     if not (saturation or has_inf or has_nan):
         raise ConfigError("saturation is 0 but the format has neither infinity nor NaN; set has_inf or has_nan to 1")
+    largest = _single("max_val", max_val)
+    if not largest >= 0:
+        raise ConfigError(f"max_val is {largest:g}; it must not be negative")
     s = _float32(scale)
     with np.errstate(all="ignore"):
         v = _float32(x) / s
@@ -159,7 +163,7 @@ def float_quant(  # noqa: PLR0917 - the inputs of the op, in their order
         step = _power_of_two(np.maximum(floor_log2 - np.float32(mantissa), np.float32(1 - bias - mantissa)))
         y = (step * round_dialect(v / step, rounding_mode)).astype(np.float64)
         top_power = _power_of_two(np.float32(2.0**exponent) - np.float32(1) - np.float32(bias)).astype(np.float64)
-        top = np.minimum((2 - 2.0**-mantissa) * top_power, _single("max_val", max_val))
+        top = np.minimum((2 - 2.0**-mantissa) * top_power, largest)
         limited = np.clip(y, -top, top)
         if not saturation:
             beyond = np.abs(y) > top
@@ -170,12 +174,11 @@ def float_quant(  # noqa: PLR0917 - the inputs of the op, in their order
         return np.asarray(limited * s.astype(np.float64)).astype(np.float32)
 
 
-def whole_number(name: str, value: npt.ArrayLike, least: int | None = None) -> int:
-    """Return the one number in ``value``; ``ConfigError`` if it is not whole, below ``least`` or not alone."""
+def whole_number(name: str, value: npt.ArrayLike, least: int, most: int) -> int:
+    """Return the one number in ``value``; ``ConfigError`` if it is not a whole number in least..most."""
     number = _single(name, value)
-    if not np.isfinite(number) or number != np.rint(number) or (least is not None and number < least):
-        bound = "" if least is None else f" of at least {least}"
-        raise ConfigError(f"{name} is {number:g}; it must be a whole number{bound}")
+    if not least <= number <= most or number != np.rint(number):
+        raise ConfigError(f"{name} is {number:g}; it must be a whole number in {least}..{most}")
     return int(number)
 
 

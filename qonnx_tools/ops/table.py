@@ -1,0 +1,80 @@
+"""The table of ops, and what onnx is told about them."""
+
+import atexit
+from collections.abc import Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import onnx
+
+from qonnx_tools.discovery import concrete_classes
+from qonnx_tools.ops.op import Op
+
+
+@cache
+def op_table() -> Mapping[tuple[str, str], Op]:
+    """Every op by domain and op type."""
+    found = [definition() for definition in concrete_classes("qonnx_tools.ops", Op)]  # type: ignore[type-abstract]
+    return MappingProxyType({(domain, op.name): op for op in found for domain in op.domains})
+
+
+def function_bodies(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.FunctionProto]:
+    """Return the bodies of the ops ``used``, of those that have one, for a default domain of version ``opset``."""
+    table = op_table()
+    bodies = [table[key].body(opset) for key in sorted(set(used) & table.keys())]
+    return [body for body in bodies if body is not None]
+
+
+@cache
+def register_schemas() -> None:
+    """Tell onnx about every op, so that its checker and shape inference know them. Done once."""
+    for (domain, name), op in op_table().items():
+        if onnx.defs.has(name, domain=domain):
+            continue  # another package's, which models in this process may already be checked against
+        onnx.defs.register_schema(schema(op, domain))
+        # onnx keeps the schema until after the interpreter is gone, and then cannot free the Python function in it.
+        atexit.register(onnx.defs.deregister_schema, name, op.since_version, domain)
+
+
+def schema(op: Op, domain: str) -> onnx.defs.OpSchema:
+    """Return the OpSchema of ``op`` in ``domain``."""
+    kind = onnx.defs.OpSchema
+    option = kind.FormalParameterOption
+    made = kind(
+        op.name,
+        domain,
+        op.since_version,
+        op.doc,
+        inputs=[
+            kind.FormalParameter(
+                wanted.name,
+                f"T{position}",
+                wanted.doc,
+                param_option=option.Optional if wanted.optional else option.Single,
+            )
+            for position, wanted in enumerate(op.inputs)
+        ],
+        outputs=[kind.FormalParameter(name, "T0", "type and shape of the first input") for name in op.outputs],
+        type_constraints=[
+            (f"T{position}", list(wanted.types), wanted.doc) for position, wanted in enumerate(op.inputs)
+        ],
+        attributes=[_attribute(attribute) for attribute in op.attributes],
+    )
+    if hasattr(made, "set_type_and_shape_inference_function"):  # from onnx 1.19 on
+        made.set_type_and_shape_inference_function(_like_first_input)
+    return made
+
+
+def _attribute(attribute: Any) -> onnx.defs.OpSchema.Attribute:
+    kind = onnx.defs.OpSchema
+    if attribute.default is None:
+        wanted = kind.AttrType.INT if attribute.kind is int else kind.AttrType.STRING
+        return kind.Attribute(attribute.name, wanted, attribute.doc, required=True)
+    return kind.Attribute(attribute.name, onnx.helper.make_attribute(attribute.name, attribute.default), attribute.doc)
+
+
+def _like_first_input(context: Any) -> None:
+    given = context.get_input_type(0)
+    if given is not None:
+        context.set_output_type(0, given)
