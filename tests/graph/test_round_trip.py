@@ -1,5 +1,6 @@
 """Load and save keep everything, in the same bytes every time."""
 
+import importlib
 import os
 from pathlib import Path
 
@@ -120,6 +121,24 @@ def test_chain_of_twenty_thousand_nodes():
     model = from_proto(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]))
     model.graph.nodes.reverse()
     assert [node.name for node in to_proto(model).graph.node] == [f"n{i}" for i in range(count)]
+
+
+def test_weights_beyond_the_limit_of_protobuf_go_to_a_file_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("qonnx_tools.graph.save"), "_PROTOBUF_LIMIT", 2000)
+    proto = parse(
+        """
+        <ir_version: 8, opset_import: ["" : 17]> g (float[N, 16] x) => (float[N, 16] y)
+        <float[16, 16] v, float[16, 20] w, float[20, 16] u> { a = MatMul (x, v) b = MatMul (a, w) y = MatMul (b, u) }
+        """
+    )
+    save(from_proto(proto), tmp_path / "a.onnx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.onnx.data"]
+    stored = onnx.load(tmp_path / "a.onnx", load_external_data=False).graph.initializer
+    places = [{entry.key: entry.value for entry in tensor.external_data} for tensor in stored]
+    assert [place.get("offset") for place in places] == ["0", "4096", "8192"]
+    assert list(to_proto(load(tmp_path / "a.onnx")).graph.initializer) == list(
+        to_proto(from_proto(proto)).graph.initializer
+    )
 
 
 def test_unwritable_output(tmp_path):
