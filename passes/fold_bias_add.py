@@ -42,7 +42,8 @@ class FoldBiasAdd(Pass):
             if found is None:
                 continue
             conv, addend = found
-            if sole_consumer(conv.outputs[0]) is not add:
+            alone = sole_consumer(conv.outputs[0]) is add
+            if not alone:
                 yield Skip(add.name, f"the output of {conv.op} '{conv.name}' has another reader or is a graph output")
                 continue
             if is_given(conv, _BIAS) and not is_constant(conv.inputs[_BIAS]):

@@ -37,8 +37,10 @@ def check_header(proto: onnx.ModelProto) -> None:
         )
 
 
-def check_supported(graph: onnx.GraphProto) -> None:
+def check_supported(proto: onnx.ModelProto) -> None:
     """Refuse what the editable graph cannot hold."""
+    graph = proto.graph
+    _unique("local function", (f"{plain_domain(body.domain)}::{body.name}" for body in proto.functions))
     for sparse in graph.sparse_initializer:
         raise ModelError(f"sparse initializer '{sparse.values.name}' is not supported: store it dense")
     for value in [*graph.input, *graph.output]:

@@ -69,6 +69,8 @@ def _parse(file: Path) -> onnx.ModelProto:
     except DecodeError as error:
         looks_right = content[:1] == b"\x08"  # the ir_version, which every ONNX writer puts first
         what = "truncated or damaged" if looks_right else "not an ONNX file"
+        if len(content) >= 2**31:
+            what = "larger than the 2 GiB that ONNX allows for one file: store the weights as external data"
         raise ModelError(f"{file}: {what} ({len(content)} bytes)") from error
     if not proto.ir_version and not proto.HasField("graph"):
         raise ModelError(f"{file}: not an ONNX file ({len(content)} bytes)")
@@ -106,9 +108,13 @@ def _import(proto: onnx.ModelProto) -> Model:
     graph = proto.graph
     functions = {(plain_domain(body.domain), body.name): body for body in proto.functions}
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
-    check.check_supported(graph)
+    check.check_supported(proto)
     check.check_names(graph)
     check.check_ops(((node.domain, node.op_type, node.name) for node in graph.node), opsets, functions)
+    for body in functions.values():
+        inner = {plain_domain(entry.domain): entry.version for entry in body.opset_import}
+        named = ((node.domain, node.op_type, f"{body.name}/{node.name or node.op_type}") for node in body.node)
+        check.check_ops(named, inner, functions)
     check.check_schema(proto)
     check.check_finite(graph)
     carried = carry(proto)

@@ -4,12 +4,7 @@ from collections.abc import Iterable
 
 import onnx
 
-try:
-    from qonnx_tools import ops
-
-    ops.op_table()
-except (ImportError, AttributeError):  # the op table is being built
-    ops = None  # type: ignore[assignment]
+from qonnx_tools import ops
 
 DEFAULT_DOMAIN = ""
 _FORMER_NAME = "ai.onnx"
@@ -22,19 +17,16 @@ def plain_domain(domain: str | None) -> str:
 
 def is_project_op(domain: str | None, name: str) -> bool:
     """Tell whether the op table has ``domain::name``."""
-    return ops is not None and (plain_domain(domain), name) in ops.op_table()
+    return (plain_domain(domain), name) in ops.op_table()
 
 
 def register_schemas() -> None:
     """Let onnx know the project's ops."""
-    if ops is not None:
-        ops.register_schemas()
+    ops.register_schemas()
 
 
 def project_functions(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.FunctionProto]:
     """Return the function bodies of the project ops among ``used``, sorted by domain and name."""
-    if ops is None:
-        return []
     table = ops.op_table()
     return list(ops.function_bodies(sorted(op for op in set(used) if op in table), opset))
 

@@ -180,6 +180,37 @@ def test_subgraph():
     refuses(parse(text), "node 'choice'", "subgraph", "then_branch", error=UnsupportedError)
 
 
+LOCAL = """
+<ir_version: 10, opset_import: ["" : 17, "local" : 1]> g (float[N] x) => (float[N] y) { y = local.Twice (x) }
+<domain: "local", opset_import: ["" : 17]> Twice (p) => (q) { [inside] q = Add (p, p) }
+"""
+
+
+def test_unknown_op_in_a_local_function():
+    from_proto(parse(LOCAL))
+    refuses(parse(LOCAL.replace("Add", "Odd")), "node 'Twice/inside'", "unknown op Odd")
+
+
+def test_overloaded_functions():
+    proto = parse(LOCAL)
+    proto.functions.append(proto.functions[0])
+    proto.functions[1].overload = "other"
+    refuses(proto, "duplicate local function 'local::Twice'")
+
+
+def test_output_that_is_an_initializer():
+    header = '<ir_version: 8, opset_import: ["" : 17]>'
+    text = f"{header} g (float[2] x) => (float[2] y, float[2] w) <float[2] w> {{ y = Relu (x) }}"
+    out = to_proto(from_proto(parse(text)))
+    assert [tensor.name for tensor in out.graph.initializer] == ["w"]
+
+
+def test_string_that_is_not_utf8():
+    proto = parse(TWO_LAYERS)
+    proto.graph.node[0].attribute.append(onnx.helper.make_attribute("auto_pad", b"\xff\xfe"))
+    refuses(proto, "string attribute is not UTF-8")
+
+
 def test_sparse_initializer():
     proto = parse(TWO_LAYERS)
     values = onnx.numpy_helper.from_array(np.ones(1, np.float32), "s")

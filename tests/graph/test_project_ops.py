@@ -14,8 +14,8 @@ NATIVE = """
 <ir_version: 8, opset_import: ["" : 17, "qonnx_tools.ops" : 1]>
 g (float[N, 3, 8, 8] x) => (float[N, 4, 6, 6] y) <float[4, 3, 3, 3] w, int64 frac = {5}>
 {
-    [input] a = qonnx_tools.ops.FixedQuant <bits = 8> (x, frac)
-    [weight] v = qonnx_tools.ops.FixedQuant <bits = 8> (w, frac)
+    [input] a = qonnx_tools.ops.FixedQuant <bits = 8, signed = 1, narrow = 0, rounding = 0> (x, frac)
+    [weight] v = qonnx_tools.ops.FixedQuant <bits = 8, signed = 1, narrow = 0, rounding = 0> (w, frac)
     [conv] b = Conv (a, v)
     [relu] y = Relu (b)
 }
@@ -74,8 +74,8 @@ def test_quantizers_of_weights_are_not_folded():
 
 
 def test_misspelt_attribute_is_refused():
-    with pytest.raises(ModelError, match="bitss"):
-        from_proto(parse(NATIVE.replace("bits = 8", "bitss = 8")))
+    with pytest.raises(ModelError, match="narow"):
+        from_proto(parse(NATIVE.replace("narrow", "narow")))
 
 
 def test_numbers_through_the_bodies():
