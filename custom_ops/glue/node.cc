@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "glue/parameter.h"
+
 namespace qonnx_tools {
 namespace {
 
@@ -70,6 +72,14 @@ void Node::Raise(const std::exception& error) const {
   throw Error("node '" + name_ + "' (" + op_.name + "): " + error.what());
 }
 
+void Node::RequireParameters(std::span<const Tensor> inputs) const {
+  for (std::size_t i = 1; i < op_.inputs.size(); ++i) {
+    if (!inputs[i].present && !op_.inputs[i].optional) {
+      throw Error(InputName(op_.inputs[i].name) + " is left out; it is required");
+    }
+  }
+}
+
 void Node::Create(const ort::KernelInfo* info) {
   quantizer_ = op_.create(Attributes(info));
   Check(Host().KernelInfo_GetInputCount(info, &input_count_));
@@ -88,6 +98,7 @@ void Node::Create(const ort::KernelInfo* info) {
     all_parameters &= i == 0 || constant_[i];
   }
   if (!all_parameters) return;
+  RequireParameters(inputs);
   prepared_ = quantizer_->PrepareInputs({inputs.data(), op_.inputs.size()});
   if (!constant_[0]) return;
   const Tensor& x = inputs[0];
@@ -102,6 +113,7 @@ std::unique_ptr<Prepared> Node::PrepareFrom(const ort::KernelContext* context) c
     inputs[i] = ViewOf(InputValue(context, i));
     if (inputs[i].present && !constant_[i]) quantizer_->CheckInput(i, inputs[i]);
   }
+  RequireParameters(inputs);
   return quantizer_->PrepareInputs({inputs.data(), op_.inputs.size()});
 }
 
@@ -115,6 +127,7 @@ void Node::Run(ort::KernelContext* context) const {
   if (!prepared_) local = PrepareFrom(context);
   const Prepared& prepared = prepared_ ? *prepared_ : *local;
   const Tensor x = ViewOf(InputValue(context, 0));
+  if (!x.present) throw Error(InputName(op_.inputs[0].name) + " is left out; it is required");
   const BroadcastIndex index(prepared.ParameterShape(), x.shape);
   float* const y = OutputData(context, x.shape);
   Work work = {prepared, index, x.Floats(), y, x.shape.Count()};

@@ -22,6 +22,7 @@ class Node {
  private:
   void Create(const ort::KernelInfo* info);
   void Run(ort::KernelContext* context) const;
+  void RequireParameters(std::span<const Tensor> inputs) const;
   std::unique_ptr<Prepared> PrepareFrom(const ort::KernelContext* context) const;
   [[noreturn]] void Raise(const std::exception& error) const;
 

@@ -21,15 +21,18 @@ constexpr std::pair<const char*, DialectMode> kModes[] = {
 
 int DialectModeFrom(const std::string& name) {
   std::string upper;
+  std::string shown;  // a message must be valid UTF-8
   for (const char c : name) {
-    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto byte = static_cast<unsigned char>(c);
+    upper += static_cast<char>(std::toupper(byte));
+    shown += byte < 0x80 && std::isprint(byte) ? c : '?';
   }
   std::string known;
   for (const auto& [mode_name, mode] : kModes) {
     if (upper == mode_name) return static_cast<int>(mode);
     known += (known.empty() ? "" : ", ") + std::string(mode_name);
   }
-  throw Error("attribute 'rounding_mode' is '" + name + "'; choose one of " + known);
+  throw Error("attribute 'rounding_mode' is '" + shown + "'; choose one of " + known);
 }
 
 CodeRange CodeRangeOf(int bits, bool is_signed, bool narrow) {

@@ -43,14 +43,15 @@ ATTRIBUTE_VALUES = (
 )
 SHAPES = ((), (1,), (3,), (2, 3), (1, 3, 1, 1), (2, 3, 4), (0,), (2, 0), (1,) * 33, (3, 1), (2, 40000), (1, 1, 1))
 NUMBERS = (0, 1, 2, 4, 8, 0.25, -1, 3.7, 1e-40, 1e38, 65, 127, 1e10, np.nan, np.inf, -np.inf)
-DTYPES = (np.float32,) * 12 + (np.int64, np.int64, np.int64, np.float64, np.float16, np.int8, np.bool_, np.str_)
+DTYPES = (np.float32,) * 120 + (np.int64, np.int64, np.int64, np.float64, np.float16, np.int8, np.bool_, np.str_)
 
 
 def tensor(source: random.Random, position: int) -> np.ndarray:
     """A tensor of random shape, type and numbers."""
-    shape = source.choice(SHAPES) if position == 0 or source.random() < 0.4 else ()
+    shape = source.choice(SHAPES) if position == 0 or source.random() < 0.2 else ()
     dtype = source.choice(DTYPES)
-    numbers = source.choices(NUMBERS, k=7) if source.random() < 0.5 else [source.choice(NUMBERS[1:6])]
+    mixed = position == 0 or source.random() < 0.15
+    numbers = source.choices(NUMBERS, k=7) if mixed else [source.choice(NUMBERS[1:5])]
     with np.errstate(all="ignore"):
         if np.issubdtype(dtype, np.integer):
             numbers = np.nan_to_num(np.array(numbers), nan=1, posinf=2**40, neginf=-7).tolist()
@@ -62,9 +63,9 @@ def attributes(source: random.Random, names: tuple[str, ...]) -> dict:
     usable = {"rounding_mode": "ROUND", "bits": source.choice((2, 4, 8)), "steps": source.choice((1, 2))}
     chosen = {name: usable.get(name, source.choice((0, 1))) for name in names}
     for name in names:
-        if source.random() < 0.15:
+        if source.random() < 0.08:
             chosen[name] = source.choice(ATTRIBUTE_VALUES)
-        if source.random() < 0.05:
+        if source.random() < 0.02:
             del chosen[name]
     return {name: value for name, value in chosen.items() if value != []}
 
@@ -72,9 +73,9 @@ def attributes(source: random.Random, names: tuple[str, ...]) -> dict:
 def attempt(source: random.Random) -> None:
     """Build one node and run it twice."""
     (domain, op), (count, names) = source.choice(list(OPS.items()))
-    count = max(0, count + source.choice((0, 0, 0, 0, 0, 0, 0, -1, 1)))
+    count = max(0, count + source.choice((0,) * 18 + (-1, 1)))
     inputs = [tensor(source, position) for position in range(count)]
-    if op == "FixedQuant" and count > 1 and source.random() < 0.8:
+    if op == "FixedQuant" and count > 1 and source.random() < 0.95:
         inputs[1] = np.nan_to_num(inputs[1].astype(np.float32), posinf=3).clip(-(2**40), 2**40).astype(np.int64)
     labels = [f"i{position}" if source.random() > 0.02 else "" for position in range(count)]
     constant = [bool(label) and source.random() < 0.6 for label in labels]

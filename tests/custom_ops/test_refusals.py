@@ -55,6 +55,7 @@ REFUSED = [
     ("Quant", QUANT, {"narrow": 0}, "attribute 'signed' is missing"),
     ("Quant", QUANT, {"signed": 1}, "attribute 'narrow' is missing"),
     ("Quant", QUANT, {**SIGNED, "rounding_mode": "NEAREST"}, "attribute 'rounding_mode' is 'NEAREST'; choose one of"),
+    ("Quant", QUANT, {**SIGNED, "rounding_mode": b"\xff\x00"}, "attribute 'rounding_mode' is '?'; choose one of"),
     ("Quant", QUANT, {**SIGNED, "rounding_mode": 3}, "attribute 'rounding_mode' is missing or not a string"),
     ("Trunc", TRUNC, {}, "attribute 'rounding_mode' is missing"),
     ("Trunc", changed(TRUNC, 4, f32(-1)), {"rounding_mode": "FLOOR"}, "input 'out_bits' is -1"),
