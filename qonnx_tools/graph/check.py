@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from qonnx_tools.errors import ModelError, UnsupportedError
@@ -37,6 +38,26 @@ def check_header(proto: onnx.ModelProto) -> None:
         )
 
 
+def check_text(proto: onnx.ModelProto) -> None:
+    """Check that all names are UTF-8; protobuf hands out others as bytes."""
+    graph = proto.graph
+    for node in [*graph.node, *(node for body in proto.functions for node in body.node)]:
+        for name in (node.name, node.op_type, node.domain, *node.input, *node.output):
+            _check_utf8(name)
+        for attribute in node.attribute:
+            _check_utf8(attribute.name)
+    for thing in (graph, *graph.initializer, *graph.input, *graph.output, *graph.value_info, *proto.functions):
+        _check_utf8(thing.name)
+    for value in (*graph.input, *graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            _check_utf8(dim.dim_param)
+
+
+def _check_utf8(name: str | bytes) -> None:
+    if not isinstance(name, str):
+        raise ModelError(f"the name {name!r} is not UTF-8: the file is damaged")
+
+
 def check_supported(proto: onnx.ModelProto) -> None:
     """Refuse what the editable graph cannot hold."""
     graph = proto.graph
@@ -46,6 +67,9 @@ def check_supported(proto: onnx.ModelProto) -> None:
     for value in [*graph.input, *graph.output]:
         if not value.type.HasField("tensor_type"):
             raise ModelError(f"graph input or output '{value.name}' is not a tensor: only tensors are supported")
+        kind = value.type.tensor_type.elem_type
+        if not kind or kind not in onnx.TensorProto.DataType.values():
+            raise ModelError(f"graph input or output '{value.name}' has no known element type ({kind})")
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.type in _UNSUPPORTED_ATTRIBUTES:
@@ -95,7 +119,7 @@ def check_finite(graph: onnx.GraphProto) -> None:
     for name, tensor in _stored_tensors(graph):
         if tensor.data_type not in _FLOATS:
             continue
-        value = onnx.numpy_helper.to_array(tensor)
+        value = array_of(tensor)
         if np.isfinite(value).all():
             continue
         bad = np.isnan(value) if name in bounds and value.size == 1 else ~np.isfinite(value)
@@ -104,11 +128,25 @@ def check_finite(graph: onnx.GraphProto) -> None:
             raise ModelError(f"initializer '{name}' has {kind} values ({int(bad.sum())} of {value.size})")
 
 
+def array_of(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
+    """Return the value of an initializer, or raise ModelError where its data do not fit its type and shape."""
+    if tensor.data_type not in onnx.TensorProto.DataType.values():
+        raise ModelError(f"initializer '{tensor.name}' has an unknown element type ({tensor.data_type})")
+    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+    try:
+        value: npt.NDArray[np.generic] = onnx.numpy_helper.to_array(tensor)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelError(f"initializer '{tensor.name}' ({kind}) cannot be read: {one_line(error)}") from error
+    if onnx.helper.np_dtype_to_tensor_dtype(value.dtype) != tensor.data_type:
+        raise ModelError(f"initializer '{tensor.name}': the installed onnx and numpy cannot hold type {kind}")
+    return value
+
+
 def check_schema(proto: onnx.ModelProto) -> None:
     """Run onnx.checker on the model, without the data of large initializers."""
     try:
         onnx.checker.check_model(skeleton(proto, quantizers_as_identity=False))
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, ValueError) as error:
         raise ModelError(f"the model is not valid ONNX: {one_line(error)}") from error
 
 

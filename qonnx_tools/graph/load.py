@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import onnx.external_data_helper
 import onnx.version_converter
@@ -41,7 +39,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     except UnsupportedError as error:
         raise UnsupportedError(error.node, f"{error.reason} (in {file})") from error
     except ModelError as error:
-        raise ModelError(f"{file}: {error}") from error
+        raise ModelError(f"{file}: {one_line(error)}") from error
 
 
 def from_proto(proto: onnx.ModelProto) -> Model:
@@ -102,8 +100,16 @@ def _read_external_data(proto: onnx.ModelProto, folder: Path) -> None:
 
 
 def _import(proto: onnx.ModelProto) -> Model:
+    try:
+        return _checked(proto)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"a name or text is not UTF-8: {error}") from error
+
+
+def _checked(proto: onnx.ModelProto) -> Model:
     register_schemas()
     check.check_header(proto)
+    check.check_text(proto)
     _normalize(proto)
     graph = proto.graph
     functions = {(plain_domain(body.domain), body.name): body for body in proto.functions}
@@ -181,25 +187,11 @@ def _surgeon_graph(proto: onnx.ModelProto) -> gs.Graph:
     bare.graph.name = proto.graph.name
     for field in ("node", "input", "output"):
         getattr(bare.graph, field).extend(getattr(proto.graph, field))
-    values = {tensor.name: _array(tensor) for tensor in proto.graph.initializer}
+    values = {tensor.name: check.array_of(tensor) for tensor in proto.graph.initializer}
     for name in values:  # gs knows fewer element types than onnx: it gets the arrays below
         bare.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT, dims=[0])
-    try:
-        graph = gs.import_onnx(bare)
-    except UnicodeDecodeError as error:
-        raise ModelError(f"a string attribute is not UTF-8: {error}") from error
+    graph = gs.import_onnx(bare)
     for tensor in [*graph.tensors().values(), *graph.outputs]:
         if isinstance(tensor, gs.Constant):
             tensor.values = values[tensor.name]
     return graph
-
-
-def _array(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
-    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-    try:
-        value: npt.NDArray[np.generic] = onnx.numpy_helper.to_array(tensor)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"initializer '{tensor.name}' ({kind}) cannot be read: {one_line(error)}") from error
-    if onnx.helper.np_dtype_to_tensor_dtype(value.dtype) != tensor.data_type:
-        raise ModelError(f"initializer '{tensor.name}': the installed onnx and numpy cannot hold type {kind}")
-    return value

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from qonnx_tools.errors import ModelError, UnsupportedError
+from qonnx_tools.errors import ModelError, QonnxToolsError, UnsupportedError
 from qonnx_tools.graph import constant_value, from_proto, load, parse, save, to_proto
 
 TWO_LAYERS = """
@@ -61,6 +61,24 @@ def test_truncated_anywhere(tmp_path):
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="truncated or damaged"):
         load(file)
+
+
+def test_damaged_bytes_are_refused_or_read(tmp_path, random):
+    """Whatever bytes are wrong: either a model comes out, or one line of an error made on purpose."""
+    whole = parse(LOCAL).SerializeToString() + parse(TWO_LAYERS).SerializeToString()
+    file = tmp_path / "a.onnx"
+    messages = []
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in random.integers(len(whole), size=3):
+            content[place] = random.integers(256)
+        file.write_bytes(content)
+        try:
+            to_proto(load(file))
+        except QonnxToolsError as error:
+            messages.append(str(error))
+    assert len(messages) > 100
+    assert not any("\n" in message for message in messages)
 
 
 def test_empty_graph():
@@ -208,7 +226,7 @@ def test_output_that_is_an_initializer():
 def test_string_that_is_not_utf8():
     proto = parse(TWO_LAYERS)
     proto.graph.node[0].attribute.append(onnx.helper.make_attribute("auto_pad", b"\xff\xfe"))
-    refuses(proto, "string attribute is not UTF-8")
+    refuses(proto, "a name or text is not UTF-8")
 
 
 def test_sparse_initializer():
