@@ -3,8 +3,8 @@
 The definition is what the functions of the qonnx package, version 1.0.0, compute from float32 tensors with
 numpy 2: float32 in every step, so results depend on the order of the steps. Three properties surprise:
 
-* clipping comes before rounding;
 * HALF_UP is ``sign(x) * floor(|x| + 0.5)`` with a float32 sum, so that 0.49999997 becomes 1;
+* clipping comes before rounding, so that HALF_UP may leave the range where it moves integers, beyond 2**23;
 * the sign of a zero result follows from the same formulas (HALF_DOWN of 0.3 is -0).
 
 Every parameter broadcasts to ``x``; bit widths, like all other counts of bits, are single whole numbers.

@@ -1,6 +1,7 @@
 """The table of ops, and what onnx is told about them."""
 
 import atexit
+import importlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -29,6 +30,8 @@ def function_bodies(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.Fu
 @cache
 def register_schemas() -> None:
     """Tell onnx about every op, so that its checker and shape inference know them. Done once."""
+    # onnx.reference lists all schemas when it is first imported, and refuses one op name in two domains.
+    importlib.import_module("onnx.reference.op_run")
     for (domain, name), op in op_table().items():
         if onnx.defs.has(name, domain=domain):
             continue  # another package's, which models in this process may already be checked against
