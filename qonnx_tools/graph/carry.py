@@ -27,7 +27,7 @@ class Carried:
         nodes: by node name, the node without op, inputs, outputs and attributes: doc string, metadata, overload.
         values: by tensor name, a value info without shape: doc string, metadata, and its dimensions' denotations.
         initializers: by tensor name, an initializer without data: doc string, metadata.
-        annotation_values: by tensor name, the initializers that nothing but a quantization annotation names.
+        annotation_values: by tensor name, the initializers that a quantization annotation names.
     """
 
     model: onnx.ModelProto = field(default_factory=onnx.ModelProto)
@@ -41,7 +41,6 @@ class Carried:
 def carry(proto: onnx.ModelProto) -> Carried:
     """Take from ``proto`` all that the graph editor does not keep."""
     graph = proto.graph
-    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     annotated = {entry.value for note in graph.quantization_annotation for entry in note.quant_parameter_tensor_names}
     values = [*graph.value_info, *graph.input, *graph.output]
     return Carried(
@@ -50,9 +49,7 @@ def carry(proto: onnx.ModelProto) -> Carried:
         nodes=_by_name((node.name, without(node, _IN_NODE)) for node in graph.node),
         values=_by_name((value.name, _description(value)) for value in values),
         initializers=_by_name((tensor.name, _remarks(tensor)) for tensor in graph.initializer),
-        annotation_values={
-            tensor.name: _copy(tensor) for tensor in graph.initializer if tensor.name in annotated - read
-        },
+        annotation_values={tensor.name: _copy(tensor) for tensor in graph.initializer if tensor.name in annotated},
     )
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 
 from qonnx_tools.errors import ModelError, UnsupportedError
-from qonnx_tools.graph.carry import describe
+from qonnx_tools.graph.carry import Carried, describe
 from qonnx_tools.graph.infer import SMALL, inferred
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import topological_order
@@ -69,8 +69,7 @@ def write_proto(model: Model, *, weights: bool = True) -> onnx.ModelProto:
             proto.graph.initializer[-1].MergeFrom(carried.initializers.get(tensor.name, onnx.TensorProto()))
         else:
             proto.graph.input.append(_interface(tensor, model))
-    proto.graph.initializer.extend(carried.annotation_values[name] for name in sorted(carried.annotation_values))
-    _drop_stale_annotations(proto.graph)
+    _write_annotations(proto.graph, carried)
     return proto
 
 
@@ -185,14 +184,17 @@ def _value_info(tensor: gs.Tensor) -> onnx.ValueInfoProto | None:
     return onnx.helper.make_tensor_value_info(tensor.name, onnx_type(tensor.dtype), tensor.shape)
 
 
-def _drop_stale_annotations(graph: onnx.GraphProto) -> None:
+def _write_annotations(graph: onnx.GraphProto, carried: Carried) -> None:
+    """Keep the quantization annotations of tensors that are still there, with the values that they name."""
     names = {name for node in graph.node for name in [*node.input, *node.output]}
     names |= {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
-    kept = [
-        note
-        for note in graph.quantization_annotation
-        if note.tensor_name in names and all(entry.value in names for entry in note.quant_parameter_tensor_names)
-    ]
-    if len(kept) < len(graph.quantization_annotation):
-        del graph.quantization_annotation[:]
-        graph.quantization_annotation.extend(kept)
+    del graph.quantization_annotation[:]
+    used: set[str] = set()
+    for note in carried.graph.quantization_annotation:
+        values = {entry.value for entry in note.quant_parameter_tensor_names}
+        if note.tensor_name in names and values <= names | carried.annotation_values.keys():
+            graph.quantization_annotation.append(note)
+            used |= values
+    graph.initializer.extend(
+        carried.annotation_values[name] for name in sorted(used & carried.annotation_values.keys())
+    )

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from qonnx_tools.errors import ModelError
-from qonnx_tools.graph import from_proto, load, parse, save, to_proto
+from qonnx_tools.graph import clean_up, from_proto, load, parse, save, take_over_output, to_proto
 
 FULL = """
 <ir_version: 9, opset_import: ["" : 18, "local" : 3],
@@ -75,6 +75,16 @@ def test_everything_comes_through(tmp_path):
     inner = next(value for value in after.graph.value_info if value.name == "a")
     assert inner.doc_string == "about a"
     assert inner.type.tensor_type.shape.dim[0].dim_param == "batch", "a stale shape is inferred anew"
+
+
+def test_annotation_goes_with_its_tensor():
+    model = from_proto(full_model())
+    conv, clip = model.graph.nodes[:2]
+    take_over_output(conv, clip)
+    clean_up(model.graph)
+    after = to_proto(model).graph
+    assert [note.tensor_name for note in after.quantization_annotation] == ["w"]
+    assert {tensor.name for tensor in after.initializer} == {"w", "b", "x_scale"}
 
 
 @pytest.mark.parametrize(("stated", "written"), [(4, 8), (9, 9), (10, 10), (13, 10)])
