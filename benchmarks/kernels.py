@@ -9,7 +9,9 @@ ratio of a round is the time of Relu over the time of the op. The table shows th
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -29,7 +31,7 @@ class Subject:
     op: str
     domain: str
     parameters: tuple[np.generic, ...]
-    attributes: dict[str, int | str]
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Result:
 
 def subjects() -> list[Subject]:
     """Return Relu and what is compared with it."""
-    signed = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+    signed: dict[str, int | str] = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
     parameters = (f32(0.125), f32(0), f32(8))
     fixed = [
         Subject(f"FixedQuant 8 bits, {name}", "FixedQuant", PROJECT, (np.int64(4),), {"bits": 8, "rounding": code})
