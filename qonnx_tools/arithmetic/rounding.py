@@ -40,21 +40,21 @@ def round_to_integer(
     """
     match mode:
         case Rounding.FLOOR:
-            return np.floor(x)
+            return np.asarray(np.floor(x))
         case Rounding.CEIL:
-            return np.ceil(x)
+            return np.asarray(np.ceil(x))
         case Rounding.TOWARD_ZERO:
-            return np.trunc(x)
-    nearest = np.rint(x)
+            return np.asarray(np.trunc(x))
+    nearest: npt.NDArray[np.floating] = np.rint(x)
     if mode is Rounding.HALF_EVEN:
         return nearest
     with np.errstate(invalid="ignore"):
         rest = x - nearest
     one = x.dtype.type(1)
     if mode is Rounding.HALF_UP:
-        return np.where(rest == 0.5, nearest + one, nearest)
+        return np.asarray(np.where(rest == 0.5, nearest + one, nearest))
     rounded_up = np.where((rest == 0.5) & (x > 0), nearest + one, nearest)
-    return np.where((rest == -0.5) & (x < 0), nearest - one, rounded_up)
+    return np.asarray(np.where((rest == -0.5) & (x < 0), nearest - one, rounded_up))
 
 
 def round_shift(
@@ -89,4 +89,4 @@ def round_shift(
             up = rest > 0
         case Rounding.TOWARD_ZERO:
             up = (rest > 0) & (v < 0)
-    return (floor + up) << np.maximum(-s, 0)
+    return np.asarray((floor + up) << np.maximum(-s, 0))
