@@ -195,6 +195,6 @@ def _write_annotations(graph: onnx.GraphProto, carried: Carried) -> None:
         if note.tensor_name in names and values <= names | carried.annotation_values.keys():
             graph.quantization_annotation.append(note)
             used |= values
-    graph.initializer.extend(
-        carried.annotation_values[name] for name in sorted(used & carried.annotation_values.keys())
-    )
+    stored = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
+    missing = (used & carried.annotation_values.keys()) - stored
+    graph.initializer.extend(carried.annotation_values[name] for name in sorted(missing))
