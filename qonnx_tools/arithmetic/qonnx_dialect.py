@@ -142,8 +142,8 @@ def float_quant(
     With v = x / scale, the step is u = 2**max(floor(log2(|v| + 2**-126)) - mantissa_bits, 1 - bias - mantissa_bits)
     and the result u * round(v / u), limited to +-min(max_val, (2 - 2**-mantissa_bits) * 2**(2**exponent_bits - 1 -
     bias)). Without ``saturation`` what lies beyond becomes infinite (``has_inf``) or NaN (``has_nan``). NaN and
-    both infinities give NaN. log2 rounds to float32: just below a power of two, from 8 on, the step is that of the
-    power of two.
+    both infinities give NaN. log2 rounds to float32: the last numbers below 2**k, k >= 3 or k <= -2, have the step
+    of the octave above.
 
     Raises:
         ConfigError: neither ``saturation`` nor ``has_inf`` nor ``has_nan``; ``max_val`` is negative.

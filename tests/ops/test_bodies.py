@@ -68,7 +68,7 @@ def same_bits(found, expected, what):
 def check(op, nodes, x, opset=17, *, onnx_too=True):
     proto = model(op, nodes, opset)
     runs = [on_onnxruntime(proto, x, optimize=optimize) for optimize in (True, False)]
-    if onnx_too:
+    if onnx_too and x.size:  # the evaluator of onnx 1.17 gets empty shapes wrong
         runs.append(on_onnx(proto, x))
     for found in runs:
         for y, (attributes, parameter) in zip(found, nodes, strict=True):
