@@ -54,7 +54,7 @@ def calibrate(
             progress(done, total)
     if not done:
         raise DataError(f"{data.description}: there are no images to calibrate on")
-    return Calibration(histograms, f"{done} images of {data.description}", done)
+    return Calibration(histograms, f"{done} of {data.description}", done)
 
 
 def count_values(

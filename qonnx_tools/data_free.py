@@ -17,7 +17,6 @@ from onnx import helper
 
 from qonnx_tools.calibration import Calibration, batch_size, count_values
 from qonnx_tools.data import Preprocessing, synthetic_images
-from qonnx_tools.errors import DataError
 from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, producer, to_proto
 from qonnx_tools.runtime import session
 
@@ -36,10 +35,10 @@ def calibrate_without_data(
     norms = list(nodes(model.graph, "BatchNormalization"))
     fixed = model.graph.inputs[0].shape[0]
     count = fixed if isinstance(fixed, int) else min(IMAGES, 4 * batch_size(model, tensors))
-    images = synthetic_images(_input_shape(model), count, seed, preprocessing)
+    images = synthetic_images(tuple(model.graph.inputs[0].shape or ()), count, seed, preprocessing)
     if preprocessing is None:
         images = _as_in_training(model, images)
-    histograms = count_values(normalizing_by_batch(to_proto(model)), [model.graph.inputs[0].name], tensors, images)
+    histograms = count_values(normalizing_by_batch(to_proto(model)), _name(model), tensors, images)
     source = f"no data: {count} synthetic images" + (
         f", normalized by the statistics of {len(norms)} batch-norm layers" if norms else "; no batch norm to go by"
     )
@@ -59,17 +58,6 @@ def normalizing_by_batch(proto: onnx.ModelProto) -> onnx.ModelProto:
             node.attribute.extend([*kept, helper.make_attribute("training_mode", 1)])
             node.output.extend([f"{node.output[0]}.batch_mean", f"{node.output[0]}.batch_variance"])
     return copy
-
-
-def _input_shape(model: Model) -> tuple[int, ...]:
-    tensor = model.graph.inputs[0]
-    shape = tuple(tensor.shape or ())[1:]
-    if not shape or not all(isinstance(size, int) for size in shape):
-        raise DataError(
-            f"input '{tensor.name}' has the shape {list(tensor.shape or ())}: synthetic images need a fixed size; "
-            "give calibration images with --data"
-        )
-    return shape
 
 
 def _as_in_training(model: Model, images: Images) -> Images:
@@ -93,15 +81,16 @@ def _as_in_training(model: Model, images: Images) -> Images:
     sums = weights.reshape(*weights.shape[:2], -1).sum(axis=2)
     mean = np.linalg.lstsq(sums, running_mean - bias, rcond=0.05)[0]
     shape = (1, -1, *[1] * (images.ndim - 2))
-    return (images * spread + mean.reshape(shape)).astype(np.float32)
+    return np.asarray(images * spread + mean.reshape(shape), dtype=np.float32)
 
 
 def _first_convolution(graph: gs.Graph) -> tuple[Any, Any] | None:
     """Return the Conv that reads the graph input, and the BatchNormalization behind it."""
     for norm in nodes(graph, "BatchNormalization"):
         conv = producer(norm.inputs[0])
-        is_first = conv is not None and conv.op == "Conv" and conv.inputs[0] is graph.inputs[0]
-        if is_first and conv.attrs.get("group", 1) == 1 and is_constant(*conv.inputs[1:], *norm.inputs[1:]):
+        if conv is None or conv.op != "Conv" or conv.inputs[0] is not graph.inputs[0]:
+            continue
+        if conv.attrs.get("group", 1) == 1 and is_constant(*conv.inputs[1:], *norm.inputs[1:]):
             return conv, norm
     return None
 

@@ -123,22 +123,17 @@ class _Runner:
         self.shape: tuple[Any, ...] = tuple(entry.shape)
         self.batch = self.shape[0] if self.shape and isinstance(self.shape[0], int) else BATCH
         self.outputs: list[Logits] = []
-        self._seconds = 0.0
-        self._images = 0
+        self._runs: list[tuple[int, float]] = []
 
     def run(self, images: npt.NDArray[np.float32]) -> None:
         start = time.perf_counter()
         output = self._session.run(None, {self._input: images})[0]
-        elapsed = time.perf_counter() - start
-        if self.outputs:  # the first run also allocates
-            self._seconds += elapsed
-            self._images += len(images)
-        self._first = (len(images), elapsed) if not self.outputs else self._first
+        self._runs.append((len(images), time.perf_counter() - start))
         self.outputs.append(output)
 
     def score(self, ranks: npt.NDArray[np.int64] | None) -> Score:
-        images, seconds = (self._images, self._seconds) if self._images else self._first
-        speed = images / max(seconds, 1e-9)
+        counted = self._runs[1:] or self._runs  # the first run also allocates
+        speed = sum(images for images, _ in counted) / max(sum(seconds for _, seconds in counted), 1e-9)
         if ranks is None:
             return Score(self.name, None, None, speed)
         count = len(ranks)
@@ -157,7 +152,7 @@ def _ranks(outputs: Logits, truth: npt.NDArray[np.int64] | None, name: str) -> n
         raise DataError(f"label {truth.max()} is not one of the {outputs.shape[1]} classes of {name}")
     own = outputs[np.arange(len(truth)), truth][:, None]
     earlier = np.arange(outputs.shape[1])[None, :] < truth[:, None]
-    return ((outputs > own) | ((outputs == own) & earlier)).sum(axis=1)
+    return np.asarray(((outputs > own) | ((outputs == own) & earlier)).sum(axis=1))
 
 
 def _compare(outputs: list[Logits], ranks: list[npt.NDArray[np.int64] | None], other: Score) -> Comparison:

@@ -30,7 +30,7 @@ class LayerReport:
     name: str
     op: str
     weight_shape: tuple[int, ...]
-    weight_format: str | None
+    weight_kind: str | None
     weight_bits: int | None
     bias_bits: int | None
     input_bits: int | None
@@ -121,7 +121,7 @@ def _report(layer: Layer, formats: dict[str, TensorFormat]) -> LayerReport:
         name=layer.node,
         op=layer.op,
         weight_shape=layer.weight_shape,
-        weight_format=str(formats[layer.weight].format) if layer.weight in formats else None,
+        weight_kind=formats[layer.weight].format.kind if layer.weight in formats else None,
         weight_bits=bits(layer.weight),
         bias_bits=bits(layer.bias),
         input_bits=None if None in inputs else max(item for item in inputs if item is not None),

@@ -8,10 +8,10 @@ import numpy as np
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.formats import Format
-from qonnx_tools.arithmetic.log import Log, LogRounding
 from qonnx_tools.arithmetic.rounding import Rounding
+from qonnx_tools.errors import ConfigError
 from qonnx_tools.graph import constant_value, gs, is_constant
-from qonnx_tools.ops import DOMAIN, QONNX_DOMAINS
+from qonnx_tools.ops import DOMAIN, QONNX_DOMAINS, FormatOp, op_table
 from qonnx_tools.plan import TensorPlan
 
 QONNX_ROUNDINGS: Mapping[str, Rounding] = {
@@ -35,28 +35,18 @@ class Quantizer:
 
 
 def quantizer_node(tensor: Any, output: Any, name: str, plan: TensorPlan) -> gs.Node:
-    """Return the node that quantizes ``tensor`` of rank r into ``output`` as ``plan`` says.
+    """Return the node that quantizes ``tensor`` into ``output`` as ``plan`` says.
 
     Per-channel parameters become a constant of shape [1, .., C, .., 1], with C at ``plan.axis``.
     """
-    of, rank = plan.format, len(tensor.shape or ())
-    rounding = of.rounding_code(plan.rounding)
-    if isinstance(of, FixedPoint):
-        op, parameter = "FixedQuant", np.asarray(of.frac, dtype=np.int64)
-        attributes = {"bits": of.bits, "signed": int(of.signed), "narrow": int(of.narrow), "rounding": rounding}
-        wish = f"{name}.frac"
-    elif isinstance(of, Log):
-        op, parameter = "LogQuant", np.asarray(of.scale, dtype=np.float32)
-        attributes = {"bits": of.bits, "signed": int(of.signed), "steps": of.steps, "rounding": rounding}
-        wish = f"{name}.scale"
-    else:
-        raise NotImplementedError(type(of).__name__)
-    values = of.across(parameter, rank, plan.axis)
+    op = _op_of_format(type(plan.format))
+    parameter, attributes = op.parameters_of(plan.format)
+    values = plan.format.across(parameter, len(tensor.shape or ()), plan.axis)
     return gs.Node(
-        op=op,
+        op=op.name,
         name=name,
-        attrs=attributes,
-        inputs=[tensor, gs.Constant(wish, np.ascontiguousarray(values))],
+        attrs=attributes | {"rounding": plan.format.rounding_code(plan.rounding)},
+        inputs=[tensor, gs.Constant(f"{name}.{op.inputs[1].name}", np.array(values, order="C"))],
         outputs=[output],
         domain=DOMAIN,
     )
@@ -69,18 +59,22 @@ def quantizer_of(node: gs.Node) -> Quantizer | None:
     """
     if any(not is_constant(tensor) for tensor in node.inputs[1:]):
         return None
-    if node.domain == DOMAIN and node.op == "FixedQuant":
-        frac, axis = _per_channel(constant_value(node.inputs[1]))
-        signed, narrow = bool(node.attrs.get("signed", 1)), bool(node.attrs.get("narrow", 0))
-        rounding = list(Rounding)[node.attrs.get("rounding", 0)]
-        return Quantizer(FixedPoint(node.attrs["bits"], frac, signed, narrow), rounding, axis)
-    if node.domain == DOMAIN and node.op == "LogQuant":
-        scale, axis = _per_channel(constant_value(node.inputs[1]))
-        log = Log(node.attrs["bits"], scale, node.attrs.get("steps", 1), bool(node.attrs.get("signed", 1)))
-        return Quantizer(log, list(LogRounding)[node.attrs.get("rounding", 0)], axis)
+    op = op_table().get((node.domain or "", node.op))
+    if isinstance(op, FormatOp):
+        parameter, axis = _per_channel(constant_value(node.inputs[1]))
+        attributes = op.complete(dict(node.attrs))
+        rounding = list(op.format.roundings)[int(attributes["rounding"])]
+        return Quantizer(op.format_of(attributes, parameter), rounding, axis)
     if node.domain in QONNX_DOMAINS and node.op in ("Quant", "IntQuant"):
         return _from_qonnx(node)
     return None
+
+
+def _op_of_format(kind: type[Format]) -> FormatOp:
+    for op in op_table().values():
+        if isinstance(op, FormatOp) and op.format is kind:
+            return op
+    raise ConfigError(f"no op quantizes to {kind.kind} formats")
 
 
 def _from_qonnx(node: gs.Node) -> Quantizer | None:

@@ -81,14 +81,18 @@ def fold_constant_quantizers(proto: onnx.ModelProto) -> int:
         if op is None or not all(name in values for name in node.input):
             kept.append(node)
             continue
-        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        (result,) = op.evaluate([numpy_helper.to_array(values[name]) for name in node.input], attributes)
+        (result,) = op.reference([numpy_helper.to_array(values[name]) for name in node.input], _attributes(node))
         proto.graph.initializer.append(numpy_helper.from_array(result, node.output[0]))
         folded += 1
     del proto.graph.node[:]
     proto.graph.node.extend(kept)
     _drop_unread_initializers(proto)
     return folded
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    values = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
 def _drop_unread_initializers(proto: onnx.ModelProto) -> None:

@@ -183,4 +183,4 @@ def _macs(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:
     positions = (node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0]).shape
     if positions is None or not all(isinstance(size, int) for size in positions[2:]):
         return None
-    return math.prod(weight_shape) * math.prod(positions[2:])
+    return math.prod(weight_shape) * int(math.prod(positions[2:]))

@@ -83,8 +83,8 @@ def changed(*path_and_value):
         (changed("batch_norm", "melt"), "batch_norm: input should be 'fold'"),
         (changed("tensors", "x", "role", "wait"), r"tensors\['x'\].role: input should be"),
         (changed("tensors", "x", "format", "kind", "posit"), r"tensors\['x'\].format.kind: 'posit' is not known"),
-        (changed("tensors", "x", "format", "bits", "8"), r"tensors\['x'\].format.bits: input should be a valid integer"),
-        (changed("tensors", "x", "format", "bits", 8.5), r"tensors\['x'\].format.bits: input should be a valid integer"),
+        (changed("tensors", "x", "format", "bits", "8"), r"tensors\['x'\].format.bits: .*valid integer"),
+        (changed("tensors", "x", "format", "bits", 8.5), r"tensors\['x'\].format.bits: .*valid integer"),
         (changed("tensors", "x", "format", "bits", None), r"tensors\['x'\].format.bits: field required"),
         (changed("tensors", "x", "format", "bits", 33), r"tensors\['x'\].*bits is 33; .* 0 to 32 bits"),
         (changed("tensors", "x", "format", "frac", [4, 999, 3]), r"tensors\['x'\].*frac is 999"),
@@ -108,7 +108,7 @@ def test_files_that_are_no_plans(tmp_path):
         load_plan(binary)
     nested = tmp_path / "deep.json"
     nested.write_text("[" * 100_000)
-    with pytest.raises(ConfigError, match="deep.json"):
+    with pytest.raises(ConfigError, match=r"deep\.json"):
         load_plan(nested)
 
 

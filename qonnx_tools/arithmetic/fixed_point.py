@@ -76,19 +76,21 @@ class FixedPoint(Format):
 
     def decode(self, codes: npt.ArrayLike, axis: int | None = None) -> Values:
         wide = np.asarray(codes, dtype=np.float64)
-        return np.ldexp(wide, -self._frac(wide.ndim, axis)).astype(np.float32)
+        return np.asarray(wide * self._power(-1, wide, axis), dtype=np.float32)
 
     def quantize(self, x: npt.ArrayLike, rounding: str | None = None, axis: int | None = None) -> Values:
         scaled = self._scaled(np.asarray(x, dtype=np.float32), axis)
         rounded = np.clip(round_to_integer(scaled, self._mode(rounding)), *self.float_code_range)
-        positive_zero = np.where(rounded == 0, np.float32(0), rounded)
-        return np.ldexp(positive_zero, -self._frac(scaled.ndim, axis)).astype(np.float32)
+        rounded += np.float32(0)  # -0 + 0 is +0
+        return np.asarray(rounded * self._power(-1, scaled, axis), dtype=np.float32)
 
     def _mode(self, rounding: str | None) -> Rounding:
         return list(Rounding)[self.rounding_code(rounding)]
 
-    def _frac(self, rank: int, axis: int | None) -> npt.NDArray[np.int32]:
-        return self.across(np.asarray(self.frac, dtype=np.int32), rank, axis).astype(np.int32)
+    def _power(self, sign: int, like: npt.NDArray[np.floating], axis: int | None) -> npt.NDArray[np.floating]:
+        """``2**(sign * frac)`` in the dtype of ``like``, in a shape that broadcasts against it."""
+        frac = self.across(np.asarray(self.frac, dtype=np.int32), like.ndim, axis)
+        return np.asarray(np.ldexp(like.dtype.type(1), sign * frac.astype(np.int32)))
 
     def _scaled(self, x: npt.ArrayLike, axis: int | None) -> npt.NDArray[np.floating]:
         """``x * 2**frac`` in the floating dtype of ``x``: exact, but for what underflows or overflows there."""
@@ -96,7 +98,7 @@ class FixedPoint(Format):
         if real.dtype != np.float32:
             real = real.astype(np.float64)
         with np.errstate(over="ignore", under="ignore"):
-            return np.asarray(np.ldexp(real, self._frac(real.ndim, axis)))
+            return np.asarray(real * self._power(1, real, axis))
 
 
 def largest_float32_integer(limit: int) -> np.float32:

@@ -91,4 +91,4 @@ class Format(ABC):
 @cache
 def format_kinds() -> dict[str, type[Format]]:
     """Every known format by its kind."""
-    return {found.kind: found for found in concrete_classes("qonnx_tools.arithmetic", Format)}
+    return {found.kind: found for found in concrete_classes("qonnx_tools.arithmetic", Format)}  # type: ignore[type-abstract]

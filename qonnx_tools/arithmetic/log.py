@@ -60,8 +60,9 @@ class Log(Format):
         for scale in np.atleast_1d(np.asarray(self.scale, dtype=np.float64)):
             if not (np.isfinite(scale) and scale > 0 and np.isfinite(np.float32(scale))):
                 raise ConfigError(f"scale is {scale}; it must be a positive float32 number")
-            smallest = float(magnitudes(np.float32(scale), self.count, self.steps)[-1])
-            if smallest < SMALLEST_NORMAL:
+            octaves, between = divmod(self.count - 1, self.steps)
+            largest = np.float32(scale) * SQRT_HALF if between else np.float32(scale)
+            if float(largest) * 2.0**-octaves < SMALLEST_NORMAL:
                 raise ConfigError(
                     f"scale {scale} with {self.count} magnitudes reaches below 2**-126; "
                     "use fewer bits, a larger scale or base sqrt 2"

@@ -30,9 +30,7 @@ class Rounding(StrEnum):
         return list(Rounding).index(self)
 
 
-def round_to_integer(
-    x: npt.NDArray[np.floating], mode: Rounding = Rounding.HALF_EVEN
-) -> npt.NDArray[np.floating]:
+def round_to_integer(x: npt.NDArray[np.floating], mode: Rounding = Rounding.HALF_EVEN) -> npt.NDArray[np.floating]:
     """Round each element to an integer, in the floating dtype of ``x``, exactly.
 
     ``x - rint(x)`` is exact in floating point, so ties are recognised exactly; ``floor(x + 0.5)`` is not.

@@ -31,6 +31,9 @@ def convert(
     first_last: Annotated[
         str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log [default] or fixed8.")
     ] = None,
+    granularity: Annotated[
+        str | None, typer.Option(help="One weight format a channel [default] or a layer: channel or layer.")
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(help="Options for the layers or tensors that match: 'layer1/*:weight_bits=4,activation_bits=6'."),
@@ -66,6 +69,7 @@ def convert(
         "bias_bits": bias_bits,
         "rounding": rounding,
         "first_last": first_last,
+        "granularity": granularity,
     }
     if plan is not None and (layer or any(value is not None for value in scheme_options.values())):
         raise ConfigError("--plan names every format already: edit the plan, or leave the other format options out")
@@ -95,10 +99,10 @@ def convert(
     save(conversion.model, out)
     if save_plan is not None:
         write_plan(conversion.plan, save_plan)
-    _print(conversion, model, out, data, explain=explain)
+    _print(conversion, model, out, explain=explain)
 
 
-def _print(conversion: "Conversion", model: Path, out: Path, data: str | None, *, explain: bool) -> None:
+def _print(conversion: "Conversion", model: Path, out: Path, *, explain: bool) -> None:
     from rich.markup import escape  # noqa: PLC0415  # slow to import
 
     from qonnx_tools.passes.base import Rewrite  # noqa: PLC0415

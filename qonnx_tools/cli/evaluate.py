@@ -104,9 +104,9 @@ def _print(result: "Evaluation") -> None:
     screen = console()
     for note in result.notes:
         screen.print(f"note: {note}", markup=False, soft_wrap=True)
-    table = Table(title=f"{result.images} images of {result.data}", title_justify="left")
+    table = Table(title=f"{result.images} of {result.data}", title_justify="left")
     for name, justify in (("model", "left"), ("top-1 %", "right"), ("top-5 %", "right"), ("images/s", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for score in (result.model, *([result.against.other] if result.against else [])):
         table.add_row(score.name, _percent(score.top1), _percent(score.top5), f"{score.images_per_second:,.0f}")
     screen.print(table)

@@ -40,13 +40,13 @@ def _print(result: "Inspection") -> None:
     table = Table(title="layers", title_justify="left")
     left = ("layer", "op", "weights", "format")
     for name in (*left, "bias", "in", "out", "MACs"):
-        table.add_column(name, justify="left" if name in left else "right")
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     for layer in result.layers:
         table.add_row(
             layer.name,
             layer.op,
             "x".join(map(str, layer.weight_shape)),
-            layer.weight_format or "float32",
+            f"{layer.weight_kind} {layer.weight_bits}" if layer.weight_kind else "float 32",
             *(_bits(bits) for bits in (layer.bias_bits, layer.input_bits, layer.output_bits)),
             "?" if layer.macs is None else f"{layer.macs:,}",
         )

@@ -1,6 +1,6 @@
 """FixedQuant: fixed point, on floats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,12 @@ import onnx
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.ops.function import function
-from qonnx_tools.ops.op import DOMAIN, INT64, Attribute, Input, Op, by_parameter, choice
+from qonnx_tools.ops.op import DOMAIN, INT64, Attribute, FormatOp, Input
 
 MOST_BITS = 32
 
 
-class FixedQuant(Op):
+class FixedQuant(FormatOp):
     """Replace each element by the nearest number of a two's-complement fixed-point format, saturating.
 
     y = code * 2**-frac. NaN stays NaN, infinities saturate, zero is +0. Beyond 24 bits the bounds are the largest
@@ -35,13 +35,18 @@ class FixedQuant(Op):
         Attribute("rounding", ", ".join(f"{mode.code} {mode.value}" for mode in Rounding), 0),
     )
 
-    def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-        x, frac = inputs
-        bits, signed, narrow = attributes["bits"], bool(attributes["signed"]), bool(attributes["narrow"])
-        mode = choice("rounding", attributes["rounding"], list(Rounding))
-        return by_parameter(
-            x, frac, lambda bits_behind, part: FixedPoint(bits, bits_behind, signed, narrow).quantize(part, mode)
-        )
+    format = FixedPoint
+
+    def format_of(self, attributes: Mapping[str, Any], parameter: Any) -> FixedPoint:
+        signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
+        return FixedPoint(attributes["bits"], parameter, signed, narrow)
+
+    def parameters_of(self, number_format: FixedPoint) -> tuple[npt.NDArray[np.int64], dict[str, int | str]]:
+        return np.asarray(number_format.frac, np.int64), {
+            "bits": number_format.bits,
+            "signed": int(number_format.signed),
+            "narrow": int(number_format.narrow),
+        }
 
     def body(self, opset: int) -> onnx.FunctionProto:
         low, high = FRAC_RANGE

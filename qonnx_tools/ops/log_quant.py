@@ -1,6 +1,6 @@
 """LogQuant: the normalised logarithmic format, on floats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,12 @@ import onnx
 
 from qonnx_tools.arithmetic.log import SQRT_HALF, Log, LogRounding
 from qonnx_tools.ops.function import function
-from qonnx_tools.ops.op import DOMAIN, Attribute, Input, Op, by_parameter, choice
+from qonnx_tools.ops.op import DOMAIN, Attribute, FormatOp, Input
 
 MOST_BITS = 8
 
 
-class LogQuant(Op):
+class LogQuant(FormatOp):
     """Replace each element by zero or one of +-scale * g**-k, g = 2**(1/steps), k = 0 .. K-1.
 
     K is 2**(bits-1) - 1 when signed and 2**bits - 1 when unsigned. Magnitudes above scale saturate. NaN stays NaN,
@@ -31,11 +31,17 @@ class LogQuant(Op):
         Attribute("rounding", ", ".join(f"{mode.code} {mode.value}" for mode in LogRounding), 0),
     )
 
-    def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-        x, scale = inputs
-        bits, steps, signed = attributes["bits"], attributes["steps"], bool(attributes["signed"])
-        mode = choice("rounding", attributes["rounding"], list(LogRounding))
-        return by_parameter(x, scale, lambda largest, part: Log(bits, largest, steps, signed).quantize(part, mode))
+    format = Log
+
+    def format_of(self, attributes: Mapping[str, Any], parameter: Any) -> Log:
+        return Log(attributes["bits"], parameter, attributes["steps"], bool(attributes["signed"]))
+
+    def parameters_of(self, number_format: Log) -> tuple[npt.NDArray[np.float32], dict[str, int | str]]:
+        return np.asarray(number_format.scale, np.float32), {
+            "bits": number_format.bits,
+            "steps": number_format.steps,
+            "signed": int(number_format.signed),
+        }
 
     def body(self, opset: int) -> onnx.FunctionProto:
         most = 2**MOST_BITS - 1

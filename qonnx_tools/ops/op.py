@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.errors import ConfigError
 
 DOMAIN = "qonnx_tools.ops"
@@ -100,6 +101,29 @@ class Op(ABC):
         return {name: value for name, value in filled.items() if value is not None}
 
 
+class FormatOp(Op):
+    """An op that replaces each number by its nearest in a format: ``y = format.quantize(x, rounding)``.
+
+    Its second input is the parameter of the format that may differ per channel; the other parameters are attributes,
+    ``rounding`` being the position of the rule among the format's ``roundings``.
+    """
+
+    format: ClassVar[type[Format]]
+
+    @abstractmethod
+    def format_of(self, attributes: Mapping[str, Any], parameter: Any) -> Format:
+        """Return the format of a node: every attribute is present, ``parameter`` is a number or a tuple."""
+
+    @abstractmethod
+    def parameters_of(self, number_format: Any) -> tuple[npt.NDArray[Any], dict[str, AttributeValue]]:
+        """Return the second input, 0-d or ``[C]``, and the attributes but ``rounding``, for a format."""
+
+    def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+        x, parameter = inputs
+        rounding = choice("rounding", attributes["rounding"], list(self.format.roundings))
+        return by_parameter(x, parameter, lambda each, part: self.format_of(attributes, each).quantize(part, rounding))
+
+
 def check_broadcast(what: str, shape: tuple[int, ...], target: tuple[int, ...]) -> None:
     """Raise ``ConfigError`` unless ``shape`` broadcasts to ``target`` and leaves it as it is."""
     padded = (1,) * (len(target) - len(shape)) + shape
@@ -112,13 +136,14 @@ def by_parameter(
     parameter: npt.ArrayLike,
     quantize: Callable[[Any, npt.NDArray[np.float32]], npt.NDArray[np.float32]],
 ) -> npt.NDArray[np.float32]:
-    """Apply ``quantize(value, elements)`` to the elements of ``x`` under each distinct value of ``parameter``."""
+    """Apply ``quantize(value, elements)`` to the elements of ``x`` that each value of ``parameter`` serves."""
     real = np.asarray(x, dtype=np.float32)
-    spread = np.broadcast_to(parameter, real.shape)
+    values = np.asarray(parameter)
+    values = values.reshape((1,) * (real.ndim - values.ndim) + values.shape)
     y = np.empty_like(real)
-    for value in np.unique(np.asarray(parameter)):
-        chosen = spread == value
-        y[chosen] = quantize(value.item(), real[chosen])
+    for place in np.ndindex(values.shape):
+        part = tuple(slice(None) if size == 1 else at for at, size in zip(place, values.shape, strict=True))
+        y[part] = quantize(values[place].item(), real[part])
     return y
 
 

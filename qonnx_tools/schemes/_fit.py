@@ -1,7 +1,6 @@
 """The format of a family that stands for given numbers with least squared error."""
 
-from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,22 +8,21 @@ import numpy.typing as npt
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log
-from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 
 EXACT_UP_TO = 1 << 16
 """Tensors with more elements than this are judged by their histogram."""
 FINER_STEPS = 5
 """How many halvings of the step that just avoids saturation are tried; each halves the range too."""
-LOG_CANDIDATES = np.arange(-2, 14) / 8
-"""Octaves below the largest magnitude at which a log scale is tried."""
+LOG_CANDIDATES = np.arange(-4, 13) / 8
+"""Octaves below the largest magnitude at which a log scale is tried: above it the next magnitude may fit better."""
 
-F = TypeVar("F", bound=Format)
-Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+Array = npt.NDArray[np.float32]
+Sample = tuple[Array, npt.NDArray[np.int64]]
 """Values and how often each occurs."""
 
 
-def sample(values: npt.NDArray[np.float32]) -> Sample:
+def sample(values: Array) -> Sample:
     """Return the elements of ``values`` with counts, exactly where there are few, else by histogram."""
     if values.size > EXACT_UP_TO:
         return Histogram.of(values).occupied()
@@ -38,37 +36,66 @@ def squared_error(candidate: Format, of: Sample, rounding: str | None = None) ->
     return float(np.dot(error * error, counts))
 
 
-def best(candidates: Iterable[F], of: Sample, rounding: str | None = None) -> F:
-    """Return the candidate of least squared error, the first of equals."""
+def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, rounding: str | None = None) -> FixedPoint:
+    """Return the fixed-point format of ``bits`` bits with the best fraction bits, per tensor."""
+    candidates = [
+        FixedPoint(bits, int(frac), signed, narrow) for frac in _fracs(np.abs(of[0]).max(initial=0.0), bits, signed)
+    ]
     return min(candidates, key=lambda candidate: squared_error(candidate, of, rounding))
 
 
-def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, rounding: str | None = None) -> FixedPoint:
-    """Return the fixed-point format of ``bits`` bits with the best fraction bits, per tensor."""
-    values, _ = of
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0.0:
-        return FixedPoint(bits, max(bits - signed, 0), signed, narrow)
-    frac = bits - signed - int(np.ceil(np.log2(largest)))
-    candidates = [
-        FixedPoint(bits, min(max(frac + finer, FRAC_RANGE[0]), FRAC_RANGE[1]), signed, narrow)
-        for finer in range(-1, FINER_STEPS)
-    ]
-    return best(candidates, of, rounding)
+def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None = None) -> FixedPoint:
+    """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
+    candidates = _fracs(_largest(values, axis), bits, signed=True)
+    errors = [_channel_errors(FixedPoint(bits, _tuple(fracs)), values, axis, rounding) for fracs in candidates]
+    best = np.argmin(errors, axis=0)
+    return FixedPoint(bits, _tuple(np.take_along_axis(candidates, best[None, :], axis=0)[0]))
 
 
 def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | None = None) -> Log:
     """Return the log format of ``bits`` bits and ``steps`` an octave with the best scale, per tensor."""
-    values, _ = of
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0.0:
-        return Log(bits, 1.0, steps, signed)
-    candidates = []
-    for octaves in LOG_CANDIDATES:
-        try:
-            candidates.append(Log(bits, float(np.float32(largest * 2.0**-octaves)), steps, signed))
-        except ConfigError:  # the smallest magnitude would leave float32's normal range
-            continue
-    if not candidates:
-        return Log(bits, 1.0, steps, signed)
-    return best(candidates, of, rounding)
+    scales = _scales(np.abs(of[0]).max(initial=0.0), bits, steps, signed)
+    candidates = [Log(bits, float(scale), steps, signed) for scale in scales]
+    return min(candidates, key=lambda candidate: squared_error(candidate, of, rounding))
+
+
+def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: str | None = None) -> Log:
+    """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
+    candidates = _scales(_largest(values, axis), bits, steps, signed=True)
+    errors = [_channel_errors(Log(bits, _tuple(scales), steps), values, axis, rounding) for scales in candidates]
+    best = np.argmin(errors, axis=0)
+    return Log(bits, _tuple(np.take_along_axis(candidates, best[None, :], axis=0)[0]), steps)
+
+
+def _fracs(largest: npt.ArrayLike, bits: int, signed: bool) -> npt.NDArray[np.int64]:
+    """Return the fraction bits to try for each largest magnitude, ``[candidates, *largest.shape]``, coarsest first."""
+    size = np.asarray(largest, dtype=np.float64)
+    whole = np.ceil(np.log2(np.where(size > 0, size, 1.0))).astype(np.int64)
+    finer = np.arange(-1, FINER_STEPS).reshape(-1, *[1] * size.ndim)
+    return np.asarray(np.clip(bits - int(signed) - whole + finer, *FRAC_RANGE))
+
+
+def _scales(largest: npt.ArrayLike, bits: int, steps: int, signed: bool) -> npt.NDArray[np.float32]:
+    """Return the scales to try, ``[candidates, *largest.shape]``: those whose magnitudes float32 can hold."""
+    size = np.asarray(largest, dtype=np.float64)
+    lowest = 2.0**-126 * 2.0 ** ((Log(bits, 2.0**126, steps, signed).count - 1) / steps) * 2
+    octaves = LOG_CANDIDATES.reshape(-1, *[1] * size.ndim)
+    scales = np.clip(np.where(size > 0, size, 1.0) * 2.0**-octaves, lowest, 2.0**126)
+    return np.array(scales, dtype=np.float32)
+
+
+def _largest(values: Array, axis: int) -> Array:
+    return np.asarray(np.abs(values).max(axis=_others(values, axis), initial=0.0))
+
+
+def _channel_errors(candidate: Format, values: Array, axis: int, rounding: str | None) -> npt.NDArray[np.float64]:
+    error = (values - candidate.quantize(values, rounding, axis)).astype(np.float64)
+    return np.asarray(np.square(error, out=error).sum(axis=_others(values, axis)))
+
+
+def _others(values: Array, axis: int) -> tuple[int, ...]:
+    return tuple(dimension for dimension in range(values.ndim) if dimension != axis)
+
+
+def _tuple(values: npt.NDArray[np.generic]) -> tuple[Any, ...]:
+    return tuple(values.tolist())

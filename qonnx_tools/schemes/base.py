@@ -17,8 +17,11 @@ from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import BatchNorm, Plan, Role, TensorPlan
-from qonnx_tools.schemes._fit import Sample, fit_fixed, sample
+from qonnx_tools.schemes._fit import fit_fixed, sample
 from qonnx_tools.topology import Layer
+
+GRANULARITIES = ("channel", "layer")
+"""Whether each output channel of a layer has a weight format of its own, or all share one."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Scheme(ABC):
     activation_bits: int = 8
     bias_bits: int = 32
     rounding: str = "half_even"
+    granularity: str = "channel"
     batch_norm: BatchNorm = BatchNorm.FOLD
     overrides: tuple[Override, ...] = field(default=(), repr=False)
 
@@ -77,10 +81,12 @@ class Scheme(ABC):
         _in_range("activation_bits", self.activation_bits, 1, 16)
         _in_range("bias_bits", self.bias_bits, 2, 32)
         FixedPoint.rounding_code(self.rounding)
+        if self.granularity not in GRANULARITIES:
+            raise ConfigError(f"granularity is '{self.granularity}'; choose one of {', '.join(GRANULARITIES)}")
 
     @abstractmethod
-    def weight_format(self, layer: Layer, weights: Sample) -> tuple[Format, str | None]:
-        """Return the format of the weights of ``layer``, and how to round them."""
+    def weight_format(self, weights: npt.NDArray[np.float32], axis: int | None) -> tuple[Format, str | None]:
+        """Return the format of ``weights``, per channel along ``axis`` or per tensor (None), and how to round them."""
 
     def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:  # noqa: ARG002  # for subclasses
         """Return the scheme to use in place of this one, by node name, where the place of a layer matters."""
@@ -101,8 +107,8 @@ class Scheme(ABC):
         special = self.for_layers(network.layers)
         for layer in network.layers:
             local = self._at(special.get(layer.node, self), layer.node, layer.weight)
-            weight, rounding = local.weight_format(layer, sample(network.values[layer.weight]))
-            axis = None if weight.channels is None else layer.channel_axis
+            axis = layer.channel_axis if local.granularity == "channel" else None
+            weight, rounding = local.weight_format(network.values[layer.weight], axis)
             tensors.setdefault(layer.weight, TensorPlan(Role.WEIGHT, weight, rounding, axis))
             if layer.bias is not None and layer.bias not in tensors:
                 inputs = [tensors[name].format for name in layer.sources if name in tensors]
@@ -129,16 +135,22 @@ class Scheme(ABC):
 
     def bias_format(self, value: npt.NDArray[np.float32], weight: Format, inputs: list[Format]) -> TensorPlan:
         """Fixed point at the accumulator's least significant bit, or as near to it as the width allows."""
-        wish = finest_bit(weight) + max((finest_bit(item) for item in inputs), default=0)
-        largest = float(np.abs(value).max(initial=0.0))
-        room = int(np.floor(np.log2((2 ** (self.bias_bits - 1) - 1) / largest))) if largest else wish
-        return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, max(min(wish, room, FRAC_RANGE[1]), FRAC_RANGE[0])))
+        wish = finest_bits(weight) + max((int(finest_bits(item).max()) for item in inputs), default=0)
+        largest = np.abs(value, dtype=np.float64)
+        if weight.channels is None:
+            largest = largest.max(initial=0.0)
+        with np.errstate(divide="ignore"):
+            room = np.floor(np.log2((2 ** (self.bias_bits - 1) - 1) / largest))
+        frac = np.clip(np.minimum(wish, room), *FRAC_RANGE).astype(np.int64)
+        if frac.ndim == 0 or frac.min() == frac.max():
+            return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, int(frac.flat[0])))
+        return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, tuple(frac.tolist())), axis=0)
 
 
 @cache
 def schemes() -> Mapping[str, type[Scheme]]:
     """Every known scheme by name."""
-    return {found.name: found for found in concrete_classes("qonnx_tools.schemes", Scheme)}
+    return {found.name: found for found in concrete_classes("qonnx_tools.schemes", Scheme)}  # type: ignore[type-abstract]
 
 
 def make_scheme(name: str, options: Mapping[str, Any], overrides: Iterable[str] = ()) -> Scheme:
@@ -154,10 +166,10 @@ def make_scheme(name: str, options: Mapping[str, Any], overrides: Iterable[str] 
     return known[name](**given, overrides=tuple(Override.parse(text) for text in overrides))
 
 
-def finest_bit(of: Format) -> int:
-    """Return f such that every value of the format lies on the grid of 2**-f, or no coarser than its last step."""
-    step = np.abs(of.decode(1 if of.channels is None else np.ones(of.channels, np.int64), 0)).min()
-    return int(np.ceil(-np.log2(float(step))))
+def finest_bits(of: Format) -> npt.NDArray[np.int64]:
+    """Return f such that 2**-f is at most the smallest magnitude of the format, for each channel or 0-d."""
+    step = of.decode(1 if of.channels is None else np.ones(of.channels, np.int64), 0)
+    return np.ceil(-np.log2(step.astype(np.float64))).astype(np.int64)
 
 
 def _typed(base: Scheme, name: str, value: str) -> Any:

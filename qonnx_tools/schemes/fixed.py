@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.schemes._fit import Sample, fit_fixed
+from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
 from qonnx_tools.schemes.base import Scheme
-from qonnx_tools.topology import Layer
 
 
 @dataclass(frozen=True)
@@ -15,5 +17,7 @@ class Fixed(Scheme):
 
     name: ClassVar[str] = "fixed"
 
-    def weight_format(self, layer: Layer, weights: Sample) -> tuple[FixedPoint, str]:  # noqa: ARG002
-        return fit_fixed(weights, self.weight_bits, signed=True, rounding=self.rounding), self.rounding
+    def weight_format(self, weights: npt.NDArray[np.float32], axis: int | None) -> tuple[FixedPoint, str]:
+        if axis is None:
+            return fit_fixed(sample(weights), self.weight_bits, signed=True, rounding=self.rounding), self.rounding
+        return fit_fixed_channels(weights, axis, self.weight_bits, self.rounding), self.rounding

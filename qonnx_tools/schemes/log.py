@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.schemes._fit import Sample, fit_fixed, fit_log
+from qonnx_tools.schemes._fit import fit_log, fit_log_channels, sample
 from qonnx_tools.schemes.base import Scheme
+from qonnx_tools.schemes.fixed import Fixed
 from qonnx_tools.topology import Layer
 
 FIRST_LAST = ("log", "fixed8")
@@ -43,7 +47,10 @@ class LogWeights(Scheme):
         fixed8 = dataclasses.replace(self, weights="fixed", weight_bits=8)
         return {layers[0].node: fixed8, layers[-1].node: fixed8}
 
-    def weight_format(self, layer: Layer, weights: Sample) -> tuple[Format, str | None]:  # noqa: ARG002
+    def weight_format(self, weights: npt.NDArray[np.float32], axis: int | None) -> tuple[Format, str | None]:
         if self.weights == "fixed":
-            return fit_fixed(weights, self.weight_bits, signed=True, rounding=self.rounding), self.rounding
-        return fit_log(weights, self.weight_bits, steps=1, signed=True), None
+            fixed = Fixed(weight_bits=self.weight_bits, rounding=self.rounding)
+            return fixed.weight_format(weights, axis)
+        if axis is None:
+            return fit_log(sample(weights), self.weight_bits, steps=1, signed=True), None
+        return fit_log_channels(weights, axis, self.weight_bits, steps=1), None

@@ -6,7 +6,7 @@ import pytest
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.histogram import Histogram
-from qonnx_tools.schemes._fit import fit_fixed, fit_log, sample, squared_error
+from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, fit_log, fit_log_channels, sample, squared_error
 
 RANDOM = np.random.default_rng(5)
 DISTRIBUTIONS = {
@@ -46,6 +46,19 @@ def test_log_scale_beats_the_maximum(bits, steps):
     assert error(chosen, x) <= error(plain, x)
     shifted = [Log(bits, chosen.scale * 2.0**octaves, steps) for octaves in (-0.125, 0.125)]
     assert all(error(chosen, x) <= error(candidate, x) for candidate in shifted)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_each_channel_gets_what_it_would_get_alone(axis):
+    spread = (10.0 ** RANDOM.integers(-4, 4, 3)).astype(np.float32)
+    x = RANDOM.laplace(size=(3, 3, 3, 50)).astype(np.float32) * spread.reshape(
+        [3 if i == axis else 1 for i in range(4)]
+    )
+    x[(slice(None),) * axis + (1,)] = 0
+    alone = [np.ascontiguousarray(np.moveaxis(x, axis, 0)[channel]) for channel in range(3)]
+    fixed, log = fit_fixed_channels(x, axis, 6), fit_log_channels(x, axis, 4, 1)
+    assert fixed.frac == tuple(fit_fixed(sample(part), 6, signed=True).frac for part in alone)
+    assert log.scale == tuple(fit_log(sample(part), 4, 1, signed=True).scale for part in alone)
 
 
 def test_a_large_tensor_is_judged_by_its_histogram_alike():

@@ -8,7 +8,7 @@ from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import Role
-from qonnx_tools.schemes.base import Network, finest_bit, make_scheme, schemes
+from qonnx_tools.schemes.base import Network, finest_bits, make_scheme, schemes
 from qonnx_tools.topology import Layer
 
 RANDOM = np.random.default_rng(3)
@@ -62,7 +62,7 @@ def test_activations_are_signed_only_where_they_go_below_zero():
 
 
 def test_biases_lie_on_the_grid_of_the_accumulator():
-    plan = make_scheme("fixed", {"weight_bits": 6, "activation_bits": 7}).propose(NETWORK)
+    plan = make_scheme("fixed", {"weight_bits": 6, "activation_bits": 7, "granularity": "layer"}).propose(NETWORK)
     for item in LAYERS:
         bias = plan.tensors[item.bias]
         assert bias.role is Role.BIAS
@@ -70,10 +70,26 @@ def test_biases_lie_on_the_grid_of_the_accumulator():
         assert bias.format.frac == plan.tensors[item.weight].format.frac + plan.tensors[item.input].format.frac
 
 
+@pytest.mark.parametrize("name", schemes())
+def test_formats_per_channel_err_less_than_one_for_the_layer(name):
+    spread = np.float32([100, 1, 0.01, 1e-4]).reshape(4, 1, 1, 1)
+    values = {**NETWORK.values, "first.weight": NETWORK.values["first.weight"] * spread}
+    network = Network(NETWORK.layers, NETWORK.constants, values, NETWORK.histograms)
+    errors = {}
+    for granularity in ("layer", "channel"):
+        plan = make_scheme(name, {"granularity": granularity}).propose(network)
+        weight, bias = plan.tensors["first.weight"], plan.tensors["first.bias"]
+        quantized = weight.format.quantize(values["first.weight"], weight.rounding, weight.axis)
+        errors[granularity] = np.abs(quantized / values["first.weight"] - 1).max(axis=(1, 2, 3))
+        assert weight.format.channels == (4 if granularity == "channel" else None)
+        assert np.all(np.asarray(bias.format.frac) <= finest_bits(weight.format) + plan.tensors["x"].format.frac)
+    assert np.median(errors["channel"]) < np.median(errors["layer"])
+
+
 def test_a_bias_too_large_for_that_grid_keeps_its_range():
     values = {**NETWORK.values, "first.bias": np.float32([3e4, -1.0, 0.0, 2.0])}
     network = Network(NETWORK.layers, NETWORK.constants, values, NETWORK.histograms)
-    bias = make_scheme("fixed", {"bias_bits": 16}).propose(network).tensors["first.bias"].format
+    bias = make_scheme("fixed", {"bias_bits": 16, "granularity": "layer"}).propose(network).tensors["first.bias"].format
     assert bias == FixedPoint(16, 0)
     assert bias.quantize(np.float32([3e4])) == np.float32([3e4])
 
@@ -106,6 +122,7 @@ def test_overrides_by_name_and_by_glob_the_later_one_wins():
         ("fixed", {"first_last": "log"}, [], "option first-last does not apply to scheme fixed"),
         ("fixed", {"weight_bits": 0}, [], "weight-bits is 0; it must lie in 1..16"),
         ("fixed", {"activation_bits": 17}, [], "activation-bits is 17"),
+        ("fixed", {"granularity": "pixel"}, [], "granularity is 'pixel'; choose one of channel, layer"),
         ("fixed", {"bias_bits": 64}, [], "bias-bits is 64"),
         ("fixed", {"rounding": "nearest"}, [], "rounding 'nearest' is unknown"),
         ("log", {"weight_bits": 9}, [], "bits is 9; a log format has 2 to 8 bits"),
@@ -123,8 +140,8 @@ def test_what_is_refused(name, options, overrides, message):
         make_scheme(name, options, overrides).propose(NETWORK)
 
 
-def test_finest_bit():
-    assert finest_bit(FixedPoint(8, 5)) == 5
-    assert finest_bit(FixedPoint(8, (3, -2, 7))) == 7
-    assert finest_bit(Log(5, 1.0)) == 14
-    assert finest_bit(Log(5, 0.75)) == 15
+def test_finest_bits():
+    assert finest_bits(FixedPoint(8, 5)) == 5
+    assert finest_bits(FixedPoint(8, (3, -2, 7))).tolist() == [3, -2, 7]
+    assert finest_bits(Log(5, 1.0)) == 14
+    assert finest_bits(Log(5, (0.75, 4.0))).tolist() == [15, 12]
