@@ -123,7 +123,7 @@ def _print(conversion: "Conversion", model: Path, out: Path, *, explain: bool) -
     if conversion.calibration is not None:
         screen.print(f"calibration: {escape(conversion.calibration.source)}", soft_wrap=True)
     screen.print(f"[bold]wrote {escape(str(out))}[/], scheme {conversion.plan.scheme or 'of the plan'}", soft_wrap=True)
-    images = data or "IMAGES"
     screen.print(
-        f"next: qonnx evaluate {escape(str(out))} --against {escape(str(model))} --data {images}", soft_wrap=True
+        f"next: qonnx evaluate {escape(str(out))} --against {escape(str(model))} --data LABELLED_TEST_IMAGES",
+        soft_wrap=True,
     )

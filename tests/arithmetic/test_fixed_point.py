@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
@@ -115,6 +115,7 @@ def test_wide_formats_on_floats(case, ulps):
     x = np.float32(np.ldexp(np.float64(code + beside), -fmt.frac))
     for _ in range(abs(ulps)):
         x = np.nextafter(x, np.float32(math.copysign(np.inf, ulps)))
+    assume(x == 0 or abs(Fraction(float(x))) * Fraction(2) ** fmt.frac >= Fraction(2) ** -126)  # no underflow
     nearest = exact_code(float(x), fmt, fmt.frac, mode)
     low, high = fmt.code_range
     # the largest and smallest float32 integers among the codes
@@ -152,6 +153,13 @@ def test_per_channel_is_each_channel_alone(axis, mode):
             np.testing.assert_array_equal(np.take(together, channel, axis), alone)
     codes = fmt.encode(x, mode, axis)
     np.testing.assert_array_equal(fmt.decode(codes, axis), fmt.quantize(x, mode, axis))
+
+
+def test_what_underflows_in_float32_is_zero_to_every_mode():
+    for mode in MODES:
+        for x in (1e-45, -1e-45):
+            same_bits(FixedPoint(8, -1).quantize(np.array([x]), mode), [0])
+    assert FixedPoint(8, 0).quantize([1e-45, -1e-45], "ceil").tolist() == [1, 0]  # nothing underflows here
 
 
 def test_zero_bits_are_zero():
