@@ -123,6 +123,19 @@ def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
     return chosen, left
 
 
+def concatenated(graph: gs.Graph) -> list[tuple[str, ...]]:
+    """Return the groups of tensors that meet in a Concat, by name: one wire carries their codes side by side.
+
+    A tensor that several Concats read joins their groups into one.
+    """
+    groups: list[set[str]] = []
+    for node in nodes(graph, "Concat"):
+        group = {origin.name for tensor in node.inputs for origin in _origins(tensor)}
+        joined = [known for known in groups if known & group]
+        groups = [known for known in groups if not known & group] + [group.union(*joined)]
+    return [tuple(sorted(group)) for group in groups]
+
+
 def is_passive(node: gs.Node) -> bool:
     """Tell whether codes pass ``node`` unchanged."""
     op = op_of(node)

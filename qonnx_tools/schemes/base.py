@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, reduce
 from typing import Any, ClassVar, Self, get_type_hints
 
 import numpy as np
@@ -29,13 +29,15 @@ class Network:
     """A canonical network as a scheme sees it.
 
     ``values`` holds the weights, biases and other constants by tensor name; ``histograms`` the activations to
-    quantize, in graph order; ``constants`` names the constant operands of elementwise operators.
+    quantize, in graph order; ``constants`` names the constant operands of elementwise operators, ``joined`` the
+    groups of activations that one wire carries side by side (Concat), which therefore share a format.
     """
 
     layers: tuple[Layer, ...]
     constants: tuple[str, ...]
     values: Mapping[str, npt.NDArray[np.float32]]
     histograms: Mapping[str, Histogram]
+    joined: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,10 @@ class Scheme(ABC):
             if not any(override.matches(name) for name in names):
                 raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
         tensors: dict[str, TensorPlan] = {}
-        for name, histogram in network.histograms.items():
-            tensors[name] = self._at(self, name).activation_format(histogram)
+        shared = _shared_histograms(network)
+        for name in network.histograms:
+            group, histogram = shared[name]
+            tensors[name] = self._at(self, *group).activation_format(histogram)
         for name in network.constants:
             tensors[name] = self._at(self, name).constant_format(network.values[name])
         special = self.for_layers(network.layers)
@@ -164,6 +168,16 @@ def make_scheme(name: str, options: Mapping[str, Any], overrides: Iterable[str] 
         if key not in fields:
             raise ConfigError(f"option {key.replace('_', '-')} does not apply to scheme {name}")
     return known[name](**given, overrides=tuple(Override.parse(text) for text in overrides))
+
+
+def _shared_histograms(network: Network) -> dict[str, tuple[tuple[str, ...], Histogram]]:
+    """Return for each activation the tensors that it shares a format with, and the histogram of them all."""
+    partners = {name: group for group in network.joined for name in group}
+    shared = {}
+    for name in network.histograms:
+        group = tuple(item for item in partners.get(name, (name,)) if item in network.histograms)
+        shared[name] = group, reduce(Histogram.merge, (network.histograms[item] for item in group))
+    return shared
 
 
 def finest_bits(of: Format) -> npt.NDArray[np.int64]:

@@ -61,6 +61,20 @@ def test_activations_are_signed_only_where_they_go_below_zero():
     assert not any(plan.tensors[name].format.signed for name in "abc")
 
 
+def test_tensors_that_meet_in_a_concat_share_a_format():
+    histograms = {**NETWORK.histograms, "b": Histogram.of(np.float32([0, 100]))}
+    apart = Network(NETWORK.layers, NETWORK.constants, NETWORK.values, histograms)
+    joined = Network(
+        NETWORK.layers, NETWORK.constants, NETWORK.values, histograms, joined=(("a", "b", "not quantized"),)
+    )
+    plan = make_scheme("fixed", {}).propose(joined)
+    assert plan.tensors["a"] == plan.tensors["b"]
+    assert plan.tensors["a"].format.decode(plan.tensors["a"].format.code_range[1]) >= 64
+    separate = make_scheme("fixed", {}).propose(apart)
+    assert separate.tensors["a"] != separate.tensors["b"]
+    assert plan.tensors["c"] == separate.tensors["c"]
+
+
 def test_biases_lie_on_the_grid_of_the_accumulator():
     plan = make_scheme("fixed", {"weight_bits": 6, "activation_bits": 7, "granularity": "layer"}).propose(NETWORK)
     for item in LAYERS:
