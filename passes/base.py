@@ -2,29 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from qonnx_tools.graph import gs
+from qonnx_tools.outcome import Outcome, Rewrite, Skip
 
-
-@dataclass(frozen=True)
-class Rewrite:
-    """A pass changed the graph at ``node``; ``what`` says how."""
-
-    node: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Skip:
-    """A pass left ``node`` as it is, for ``reason``."""
-
-    node: str
-    reason: str
-
-
-Outcome = Rewrite | Skip
+__all__ = ["Outcome", "Pass", "Rewrite", "Skip"]
 
 
 class Pass(ABC):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qonnx_tools.graph import consumers, gs, is_constant, nodes, op_of
-from qonnx_tools.passes.base import Skip
+from qonnx_tools.outcome import Skip
 
 WEIGHTED = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 """Layers with constant weights, and the output-channel dimension of the weights (Gemm: 0 when transB is set)."""

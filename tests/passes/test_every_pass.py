@@ -118,7 +118,7 @@ def test_installed_distribution_is_found(monkeypatch, tmp_path):
         ("qonnx_tools.errors:Nothing", "cannot be loaded: AttributeError"),
         ("qonnx_tools.errors:ModelError", "is not a concrete subclass of qonnx_tools.passes.base.Pass"),
         ("qonnx_tools.passes.base:Pass", "is not a concrete subclass"),
-        ("qonnx_tools.passes.base:dataclass", "is not a concrete subclass"),
+        ("qonnx_tools.passes.base:Rewrite", "is not a concrete subclass"),
     ],
 )
 def test_broken_entry_point(monkeypatch, value, message):
