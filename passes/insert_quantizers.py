@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.graph import consumers, gs, unique_name
+from qonnx_tools.graph import Names, consumers, gs
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
 from qonnx_tools.plan import Plan
 from qonnx_tools.quantizers import quantizer_node, quantizer_of
@@ -28,7 +28,7 @@ class InsertQuantizers(Pass):
     plan: Plan = field(default_factory=Plan)
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
-        tensors = graph.tensors()
+        tensors, names = graph.tensors(), Names(graph)
         for name, tensor_plan in self.plan.tensors.items():
             tensor = tensors.get(name)
             if tensor is None:
@@ -41,10 +41,10 @@ class InsertQuantizers(Pass):
                 yield Skip(name, "nothing reads it")
                 continue
             _check_channels(name, tensor, tensor_plan.format.channels, tensor_plan.axis)
-            output = gs.Variable(unique_name(graph, f"{name}.quantized"), dtype=tensor.dtype, shape=tensor.shape)
+            output = gs.Variable(names.unique(f"{name}.quantized"), dtype=tensor.dtype, shape=tensor.shape)
             for node in readers:
                 node.inputs = [output if item is tensor else item for item in node.inputs]
-            quantizer = quantizer_node(tensor, output, unique_name(graph, f"{name}.quantizer"), tensor_plan)
+            quantizer = quantizer_node(tensor, output, names.unique(f"{name}.quantizer"), tensor_plan)
             graph.nodes.append(quantizer)
             yield Rewrite(quantizer.name, f"{tensor_plan.role} '{name}' as {tensor_plan.format}")
 

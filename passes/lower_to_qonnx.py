@@ -10,7 +10,7 @@ import numpy.typing as npt
 from qonnx_tools.arithmetic import qonnx_dialect
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.arithmetic.rounding import Rounding
-from qonnx_tools.graph import constant_value, gs, input_value, is_constant, nodes, set_constant, unique_name
+from qonnx_tools.graph import Names, constant_value, gs, input_value, is_constant, nodes, set_constant
 from qonnx_tools.ops import DOMAIN, QONNX_DOMAINS, op_table
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
 
@@ -72,6 +72,7 @@ class LowerToQonnx(Pass):
     name: ClassVar[str] = "lower-to-qonnx"
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
+        names = Names(graph)
         for node in nodes(graph, f"{DOMAIN}::FixedQuant", f"{DOMAIN}::LogQuant"):
             found = _from_fixed(node) if node.op == "FixedQuant" else _from_log(node)
             if isinstance(found, str):
@@ -84,10 +85,10 @@ class LowerToQonnx(Pass):
                     if not np.array_equal(found(values), values):
                         yield Skip(node.name, f"Quant cannot hold the values of constant '{node.inputs[0].name}'")
                         continue
-                    set_constant(graph, node, 0, values, node.inputs[0].name)
+                    set_constant(graph, node, 0, values, node.inputs[0].name, names=names)
                     stored = f"; '{node.inputs[0].name}' is stored quantized"
             yield Rewrite(node.name, f"{node.op} to Quant, {found.bits} bits, {found.mode}{stored}")
-            _write(graph, node, found)
+            _write(node, found, names)
 
 
 def _from_fixed(node: gs.Node) -> _Quant | str:
@@ -147,13 +148,10 @@ def _single(scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return scale.reshape(()) if scale.size == 1 else scale
 
 
-def _write(graph: gs.Graph, node: gs.Node, quant: _Quant) -> None:
+def _write(node: gs.Node, quant: _Quant, names: Names) -> None:
     parameters = {"scale": quant.scale, "zeropt": np.float32(0), "bitwidth": np.float32(quant.bits)}
     node.op, node.domain, node.attrs = "Quant", QONNX_DOMAINS[0], quant.attributes
     node.inputs = [
         node.inputs[0],
-        *(
-            gs.Constant(unique_name(graph, f"{node.name}.{name}"), np.array(value))
-            for name, value in parameters.items()
-        ),
+        *(gs.Constant(names.unique(f"{node.name}.{name}"), np.array(value)) for name, value in parameters.items()),
     ]

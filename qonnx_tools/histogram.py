@@ -8,6 +8,9 @@ import numpy.typing as npt
 BINS = 1 << 14
 """Bins over [-limit, limit): at least 4096 between zero and the largest magnitude, 16 to a step of 8 bits."""
 
+_BLOCK = 1 << 15
+"""Values counted at once: what is computed of them stays in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -27,11 +30,14 @@ class Histogram:
         """Count finite ``values`` of any shape, at least one."""
         minimum, maximum = float(values.min()), float(values.max())
         limit = power_of_two_above(max(-minimum, maximum))
-        scaled = values.ravel() * np.float32(BINS / 2 / limit)
-        index = np.floor(scaled, out=scaled).astype(np.int32)
-        index += BINS // 2
-        counts = np.bincount(index, minlength=BINS)
-        counts[BINS - 1] += counts[BINS:].sum()  # a maximum that equals the limit
+        counts = np.zeros(BINS + 1, dtype=np.int64)
+        flat = values.reshape(-1)
+        for start in range(0, flat.size, _BLOCK):
+            scaled = flat[start : start + _BLOCK] * np.float32(BINS / 2 / limit)
+            index = (np.floor(scaled, out=scaled) if minimum < 0 else scaled).astype(np.intp)
+            index += BINS // 2
+            counts += np.bincount(index, minlength=BINS + 1)
+        counts[BINS - 1] += counts[BINS]  # a maximum that equals the limit
         return cls(counts[:BINS], limit, minimum, maximum)
 
     def merge(self, other: "Histogram") -> "Histogram":

@@ -2,6 +2,7 @@
 
 from qonnx_tools.graph.carry import Carried
 from qonnx_tools.graph.edit import (
+    Names,
     constant_value,
     consumers,
     disconnect,
@@ -35,6 +36,7 @@ from qonnx_tools.graph.verify import Signature, verify
 __all__ = [
     "Carried",
     "Model",
+    "Names",
     "Signature",
     "clean_up",
     "constant_value",

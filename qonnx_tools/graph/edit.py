@@ -97,17 +97,20 @@ def set_input(node: gs.Node, index: int, tensor: gs.Tensor) -> None:
     node.inputs = inputs
 
 
-def set_constant(graph: gs.Graph, node: gs.Node, index: int, value: Array, name: str) -> gs.Tensor:
+def set_constant(
+    graph: gs.Graph, node: gs.Node, index: int, value: Array, name: str, *, names: "Names | None" = None
+) -> gs.Tensor:
     """Set input ``index`` of ``node`` to a constant.
 
     A constant that nobody else reads gets the new value and keeps its name; a shared one stays as it is for its other
     readers and ``node`` gets a copy under a new name. Where there was no input, the constant is called ``name``.
+    ``names`` gives out the new name, where the caller has them already.
     """
     old = node.inputs[index] if is_given(node, index) else None
     if isinstance(old, gs.Constant) and sole_consumer(old) is node:
         old.values = value
         return old
-    new = gs.Constant(unique_name(graph, name if old is None else old.name), value)
+    new = gs.Constant((names or Names(graph)).unique(name if old is None else old.name), value)
     set_input(node, index, new)
     return new
 
@@ -163,10 +166,24 @@ def tensor_names(graph: gs.Graph) -> set[str]:
 
 
 def unique_name(graph: gs.Graph, wish: str, *, taken: Collection[str] = ()) -> str:
-    """Return ``wish``, or ``wish_2``, ``wish_3`` …: the first that no tensor and no node of ``graph`` has."""
-    used = tensor_names(graph) | {node.name for node in graph.nodes} | set(taken)
-    name, count = wish, 1
-    while name in used:
-        count += 1
-        name = f"{wish}_{count}"
-    return name
+    """Return ``wish``, or ``wish_2``, ``wish_3`` …: the first that no tensor and no node of ``graph`` has.
+
+    Reads the whole graph; for many names use :class:`Names`.
+    """
+    return Names(graph, taken=taken).unique(wish)
+
+
+class Names:
+    """Gives out many new names: reads the names of a graph once, and remembers what it gave."""
+
+    def __init__(self, graph: gs.Graph, *, taken: Collection[str] = ()) -> None:
+        self._used = tensor_names(graph) | {node.name for node in graph.nodes} | set(taken)
+
+    def unique(self, wish: str) -> str:
+        """Return ``wish``, or ``wish_2``, ``wish_3`` …: the first that is free, which then is taken."""
+        name, count = wish, 1
+        while name in self._used:
+            count += 1
+            name = f"{wish}_{count}"
+        self._used.add(name)
+        return name

@@ -1,5 +1,6 @@
 """The format of a family that stands for given numbers with least squared error."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ LOG_CANDIDATES = np.arange(-4, 13) / 8
 """Octaves below the largest magnitude at which a log scale is tried: above it the next magnitude may fit better."""
 
 Array = npt.NDArray[np.float32]
+Parameters = npt.NDArray[Any]
+"""Fraction bits or scales."""
 Sample = tuple[Array, npt.NDArray[np.int64]]
 """Values and how often each occurs."""
 
@@ -46,10 +49,10 @@ def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, roun
 
 def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None = None) -> FixedPoint:
     """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
-    candidates = _fracs(_largest(values, axis), bits, signed=True)
-    errors = [_channel_errors(FixedPoint(bits, _tuple(fracs)), values, axis, rounding) for fracs in candidates]
-    best = np.argmin(errors, axis=0)
-    return FixedPoint(bits, _tuple(np.take_along_axis(candidates, best[None, :], axis=0)[0]))
+    rows = _rows(values, axis)
+    candidates = _fracs(np.abs(rows).max(axis=1, initial=0.0), bits, signed=True)
+    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding)
+    return FixedPoint(bits, _tuple(best))
 
 
 def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | None = None) -> Log:
@@ -61,10 +64,10 @@ def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | 
 
 def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: str | None = None) -> Log:
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
-    candidates = _scales(_largest(values, axis), bits, steps, signed=True)
-    errors = [_channel_errors(Log(bits, _tuple(scales), steps), values, axis, rounding) for scales in candidates]
-    best = np.argmin(errors, axis=0)
-    return Log(bits, _tuple(np.take_along_axis(candidates, best[None, :], axis=0)[0]), steps)
+    rows = _rows(values, axis)
+    candidates = _scales(np.abs(rows).max(axis=1, initial=0.0), bits, steps, signed=True)
+    best = _best_for_rows(candidates, rows, lambda scales: Log(bits, _tuple(scales), steps), rounding)
+    return Log(bits, _tuple(best), steps)
 
 
 def _fracs(largest: npt.ArrayLike, bits: int, signed: bool) -> npt.NDArray[np.int64]:
@@ -84,17 +87,34 @@ def _scales(largest: npt.ArrayLike, bits: int, steps: int, signed: bool) -> npt.
     return np.array(scales, dtype=np.float32)
 
 
-def _largest(values: Array, axis: int) -> Array:
-    return np.asarray(np.abs(values).max(axis=_others(values, axis), initial=0.0))
+def _rows(values: Array, axis: int) -> Array:
+    """Return ``values`` as ``[channels, others]``."""
+    return np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(values.shape[axis], -1)
 
 
-def _channel_errors(candidate: Format, values: Array, axis: int, rounding: str | None) -> npt.NDArray[np.float64]:
-    error = (values - candidate.quantize(values, rounding, axis)).astype(np.float64)
-    return np.asarray(np.square(error, out=error).sum(axis=_others(values, axis)))
+def _best_for_rows(
+    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None
+) -> Parameters:
+    """Return for each row the first of its candidates, ``[candidates, rows]``, with the least squared error.
+
+    The error of a row's extremes alone is a lower bound. Where it exceeds the least error so far, which holds for
+    most candidates that saturate, the others are not looked at.
+    """
+    extremes = np.stack([rows.min(axis=1, initial=0.0), rows.max(axis=1, initial=0.0)], axis=1)
+    errors = np.full(candidates.shape, np.inf)
+    least = np.full(len(rows), np.inf)
+    for parameters, error in zip(candidates, errors, strict=True):
+        tried = _row_errors(format_of(parameters), extremes, rounding) <= least
+        if tried.any():
+            seen = rows if tried.all() else rows[tried]
+            error[tried] = _row_errors(format_of(parameters[tried]), seen, rounding)
+            np.minimum(least, error, out=least)
+    return np.asarray(candidates[np.argmin(errors, axis=0), np.arange(len(rows))])
 
 
-def _others(values: Array, axis: int) -> tuple[int, ...]:
-    return tuple(dimension for dimension in range(values.ndim) if dimension != axis)
+def _row_errors(candidate: Format, rows: Array, rounding: str | None) -> npt.NDArray[np.float64]:
+    error = (rows - candidate.quantize(rows, rounding, 0)).astype(np.float64)
+    return np.asarray(np.square(error, out=error).sum(axis=1))
 
 
 def _tuple(values: npt.NDArray[np.generic]) -> tuple[Any, ...]:
