@@ -29,6 +29,8 @@ class Role(StrEnum):
     BIAS = "bias"
     CONSTANT = "constant"
     """A constant operand of an elementwise operator."""
+    BATCH_NORM = "batch_norm"
+    """Scale or offset of a batch normalization that is not folded."""
     ACTIVATION = "activation"
 
 
@@ -37,6 +39,10 @@ class BatchNorm(StrEnum):
 
     FOLD = "fold"
     """Into the weights and bias of the neighbouring layer."""
+    MERGE = "merge"
+    """One multiplication and one addition a channel behind the accumulator, before its one rounding."""
+    SEPARATE = "separate"
+    """A unit of its own: the convolution's result is stored in a format of its own first."""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ PASSIVE = frozenset({
 CLIPPING = frozenset({"Clip", "Relu"})
 """Activation functions that are the saturation of the layer before them: the quantizer comes after."""
 COMPUTING = frozenset({
-    "Add", "AveragePool", "Conv", "ConvTranspose", "Div", "Elu", "Exp", "Gelu", "Gemm", "GlobalAveragePool",
-    "HardSigmoid", "HardSwish", "LeakyRelu", "MatMul", "Max", "Mean", "Min", "Mish", "Mul", "Neg", "PRelu",
-    "ReduceMean", "ReduceSum", "Resize", "Sigmoid", "Softplus", "Sub", "Sum", "Tanh",
+    "Add", "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "Div", "Elu", "Exp", "Gelu", "Gemm",
+    "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "MatMul", "Max", "Mean", "Min", "Mish", "Mul",
+    "Neg", "PRelu", "ReduceMean", "ReduceSum", "Resize", "Sigmoid", "Softplus", "Sub", "Sum", "Tanh",
 })
 """Operators that an accelerator computes on codes: their inputs need a format."""
 # fmt: on
@@ -90,18 +90,49 @@ def layers(graph: gs.Graph, through: Callable[[Any], Any] | None = None) -> list
 
 def constants(graph: gs.Graph) -> Iterator[tuple[str, str]]:
     """Yield (tensor, node) for each constant float operand of an elementwise computing operator."""
-    for node in nodes(graph, "Add", "Div", "Mul", "Sub", "PRelu", "Max", "Min", "Sum"):
+    for node in nodes(graph, "Add", "Div", "Mul", "Sub", "PRelu", "Max", "Mean", "Min", "Sum"):
         for tensor in node.inputs:
             if is_constant(tensor) and tensor.dtype == np.float32:
                 yield tensor.name, node.name
 
 
-def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
+@dataclass(frozen=True)
+class Normalization:
+    """A batch normalization y = a * x + b that is a unit of its own, or merged behind the layer before it.
+
+    ``scale`` and ``offset`` are the tensors a and b; ``input`` is x, and ``sources`` the tensors whose values reach it.
+    """
+
+    node: str
+    scale: str
+    offset: str
+    input: str
+    sources: tuple[str, ...]
+
+
+def normalizations(graph: gs.Graph) -> list[Normalization]:
+    """Return the batch normalizations with constant parameters, in topological order."""
+    return [
+        Normalization(
+            node=node.name,
+            scale=node.inputs[1].name,
+            offset=node.inputs[2].name,
+            input=node.inputs[0].name,
+            sources=tuple(tensor.name for tensor in _origins(node.inputs[0])),
+        )
+        for node in nodes(graph, "BatchNormalization")
+        if is_constant(*list(node.inputs)[1:])
+    ]
+
+
+def activations(graph: gs.Graph, *, merged: bool = False) -> tuple[list[str], list[Skip]]:
     """Return the tensors to quantize, in topological order, and the float tensors left alone with the reason.
 
     A tensor is quantized where it is made: behind a graph input or a computing operator, after the clipping
-    function that follows it, when some operator that computes on codes reads it.
+    function that follows it, when some operator that computes on codes reads it. With ``merged`` a batch
+    normalization belongs to the layer before it too: the quantizer comes after both.
     """
+    deferring = CLIPPING | {"BatchNormalization"} if merged else CLIPPING
     chosen: list[str] = []
     left: list[Skip] = []
     outputs = {tensor.name for tensor in graph.outputs}
@@ -111,8 +142,8 @@ def activations(graph: gs.Graph) -> tuple[list[str], list[Skip]]:
         if is_constant(tensor) or tensor.dtype != np.float32:
             continue
         readers, is_result = readers_through(tensor), _reaches(tensor, outputs)
-        if op not in CLIPPING and readers and not is_result and all(op_of(node) in CLIPPING for node in readers):
-            continue  # the quantizer follows the clipping function
+        if op not in CLIPPING and readers and not is_result and all(op_of(node) in deferring for node in readers):
+            continue  # the quantizer follows
         if any(op_of(node) in COMPUTING | CLIPPING for node in readers):
             chosen.append(tensor.name)
         elif is_result or not readers:
@@ -144,7 +175,12 @@ def is_passive(node: gs.Node) -> bool:
 
 def readers_through(tensor: gs.Variable) -> list[Any]:
     """Return the nodes that read ``tensor``, looking through those that pass values unchanged."""
-    return [node for carrier in _carriers(tensor) for node in consumers(carrier) if not is_passive(node)]
+    return [
+        node
+        for carrier in _carriers(tensor)
+        for node in consumers(carrier)
+        if not is_passive(node) and any(item is carrier for item in _data_inputs(node))
+    ]
 
 
 def _reaches(tensor: gs.Variable, outputs: set[str]) -> bool:
@@ -156,7 +192,7 @@ def _carriers(tensor: gs.Variable) -> list[Any]:
     found, seen = [tensor], {id(tensor)}
     for carrier in found:
         for node in consumers(carrier):
-            if is_passive(node):
+            if is_passive(node) and any(item is carrier for item in _data_inputs(node)):
                 found.extend(output for output in node.outputs if id(output) not in seen)
                 seen.update(id(output) for output in node.outputs)
     return found
@@ -171,10 +207,15 @@ def _origins(tensor: gs.Variable) -> list[Any]:
         if maker is None or not is_passive(maker):
             found.append(current)
             continue
-        data = maker.inputs if maker.op == "Concat" else maker.inputs[:1]
+        data = _data_inputs(maker)
         pending.extend(item for item in data if id(item) not in seen)
         seen.update(id(item) for item in data)
     return found
+
+
+def _data_inputs(node: gs.Node) -> list[Any]:
+    """Return the inputs whose values ``node`` passes on or computes with, without sizes, indices and scales."""
+    return list(node.inputs[:1] if op_of(node) in PASSIVE - {"Concat"} else node.inputs)
 
 
 def _behind_clipping(tensor: gs.Variable) -> gs.Variable:
@@ -191,9 +232,12 @@ def _channel_axis(node: gs.Node, weight: gs.Constant) -> int:
 
 def _macs(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:
     """Multiply-accumulates of one image: each weight is used once for every position of the output (or input)."""
-    if node.op in ("Gemm", "MatMul"):
+    if node.op == "Gemm":
         return math.prod(weight_shape)
-    positions = (node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0]).shape
-    if positions is None or not all(isinstance(size, int) for size in positions[2:]):
+    shape = (node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0]).shape
+    if shape is None:
         return None
-    return math.prod(weight_shape) * int(math.prod(positions[2:]))
+    positions = shape[1:-1] if node.op == "MatMul" else shape[2:]
+    if not all(isinstance(size, int) for size in positions):
+        return None
+    return math.prod(weight_shape) * int(math.prod(positions))

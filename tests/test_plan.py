@@ -80,7 +80,7 @@ def changed(*path_and_value):
         (changed("version", 2), "version: 2 is not known"),
         (changed("version", None), "version: field required"),
         (changed("extra", 1), "extra: extra inputs are not permitted"),
-        (changed("batch_norm", "melt"), "batch_norm: input should be 'fold'"),
+        (changed("batch_norm", "melt"), "batch_norm: input should be 'fold', 'merge' or 'separate'"),
         (changed("tensors", "x", "role", "wait"), r"tensors\['x'\].role: input should be"),
         (changed("tensors", "x", "format", "kind", "posit"), r"tensors\['x'\].format.kind: 'posit' is not known"),
         (changed("tensors", "x", "format", "bits", "8"), r"tensors\['x'\].format.bits: .*valid integer"),

@@ -17,9 +17,15 @@ from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import BatchNorm, Plan, Role, TensorPlan
-from qonnx_tools.schemes._fit import fit_fixed, sample
-from qonnx_tools.topology import Layer
+from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
+from qonnx_tools.topology import Layer, Normalization
 
+Bits = npt.NDArray[np.int64]
+"""Fraction bits, 0-d or one a channel."""
+MAX_BITS = 16
+"""Widest weights and activations."""
+SCALE_FRAC = 30
+"""Most fraction bits of a batch-norm scale: what lies below changes no output, and shifts stay small."""
 GRANULARITIES = ("channel", "layer")
 """Whether each output channel of a layer has a weight format of its own, or all share one."""
 
@@ -30,7 +36,8 @@ class Network:
 
     ``values`` holds the weights, biases and other constants by tensor name; ``histograms`` the activations to
     quantize, in graph order; ``constants`` names the constant operands of elementwise operators, ``joined`` the
-    groups of activations that one wire carries side by side (Concat), which therefore share a format.
+    groups of activations that one wire carries side by side (Concat), which therefore share a format, and
+    ``normalizations`` the batch normalizations that are not folded.
     """
 
     layers: tuple[Layer, ...]
@@ -38,6 +45,7 @@ class Network:
     values: Mapping[str, npt.NDArray[np.float32]]
     histograms: Mapping[str, Histogram]
     joined: tuple[tuple[str, ...], ...] = ()
+    normalizations: tuple[Normalization, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,14 @@ class Scheme(ABC):
     rounding: str = "half_even"
     granularity: str = "channel"
     batch_norm: BatchNorm = BatchNorm.FOLD
+    batch_norm_bits: int = 16
     overrides: tuple[Override, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        _in_range("weight_bits", self.weight_bits, 1, 16)
-        _in_range("activation_bits", self.activation_bits, 1, 16)
+        _in_range("weight_bits", self.weight_bits, 1, MAX_BITS)
+        _in_range("activation_bits", self.activation_bits, 1, MAX_BITS)
         _in_range("bias_bits", self.bias_bits, 2, 32)
+        _in_range("batch_norm_bits", self.batch_norm_bits, 2, 24)
         FixedPoint.rounding_code(self.rounding)
         if self.granularity not in GRANULARITIES:
             raise ConfigError(f"granularity is '{self.granularity}'; choose one of {', '.join(GRANULARITIES)}")
@@ -96,28 +106,49 @@ class Scheme(ABC):
 
     def propose(self, network: Network) -> Plan:
         """Return a plan for ``network``: the same one whenever it is asked."""
-        names = {name for layer in network.layers for name in (layer.node, layer.weight, layer.bias) if name}
-        names |= {*network.histograms, *network.constants}
-        for override in self.overrides:
-            if not any(override.matches(name) for name in names):
-                raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
-        tensors: dict[str, TensorPlan] = {}
-        shared = _shared_histograms(network)
-        for name in network.histograms:
-            group, histogram = shared[name]
-            tensors[name] = self._at(self, *group).activation_format(histogram)
+        self._check_overrides(network)
+        tensors = self._activations(network)
         for name in network.constants:
             tensors[name] = self._at(self, name).constant_format(network.values[name])
+        grids: dict[str, Bits] = {}
         special = self.for_layers(network.layers)
         for layer in network.layers:
             local = self._at(special.get(layer.node, self), layer.node, layer.weight)
             axis = layer.channel_axis if local.granularity == "channel" else None
             weight, rounding = local.weight_format(network.values[layer.weight], axis)
             tensors.setdefault(layer.weight, TensorPlan(Role.WEIGHT, weight, rounding, axis))
+            grids[layer.output] = finest_bits(weight) + _finest_of(layer.sources, tensors)
             if layer.bias is not None and layer.bias not in tensors:
-                inputs = [tensors[name].format for name in layer.sources if name in tensors]
-                tensors[layer.bias] = local.bias_format(network.values[layer.bias], weight, inputs)
+                tensors[layer.bias] = local.bias_format(network.values[layer.bias], grids[layer.output])
+        for unit in network.normalizations:
+            local = self._at(self, unit.node, unit.scale)
+            tensors[unit.scale] = local.scale_format(network.values[unit.scale])
+            stored = any(name in tensors for name in unit.sources)
+            grid = _finest_of(unit.sources, tensors) if stored else grids.get(unit.input, np.int64(0))
+            offset = local.bias_format(network.values[unit.offset], grid + finest_bits(tensors[unit.scale].format))
+            tensors[unit.offset] = dataclasses.replace(offset, role=Role.BATCH_NORM)
         return Plan(self.name, self.batch_norm, tensors)
+
+    def _check_overrides(self, network: Network) -> None:
+        names = {name for layer in network.layers for name in (layer.node, layer.weight, layer.bias) if name}
+        names |= {name for unit in network.normalizations for name in (unit.node, unit.scale, unit.offset)}
+        names |= {*network.histograms, *network.constants}
+        for override in self.overrides:
+            if not any(override.matches(name) for name in names):
+                raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
+
+    def _activations(self, network: Network) -> dict[str, TensorPlan]:
+        """Formats of the activations; what a layer leaves for a batch-norm unit has that unit's width."""
+        shared = _shared_histograms(network)
+        results = {layer.output for layer in network.layers}
+        between = {name for unit in network.normalizations for name in unit.sources if name in results}
+        wide = dataclasses.replace(self, activation_bits=min(self.batch_norm_bits, MAX_BITS))
+        tensors: dict[str, TensorPlan] = {}
+        for name in network.histograms:
+            group, histogram = shared[name]
+            base = wide if name in between else self
+            tensors[name] = self._at(base, *group).activation_format(histogram)
+        return tensors
 
     def _at(self, base: "Scheme", *names: str) -> Any:
         """Return ``base`` with the options that the overrides give for ``names``; later overrides win."""
@@ -137,15 +168,23 @@ class Scheme(ABC):
         fitted = fit_fixed(sample(value), self.activation_bits, signed=bool(value.min(initial=0.0) < 0))
         return TensorPlan(Role.CONSTANT, fitted)
 
-    def bias_format(self, value: npt.NDArray[np.float32], weight: Format, inputs: list[Format]) -> TensorPlan:
-        """Fixed point at the accumulator's least significant bit, or as near to it as the width allows."""
-        wish = finest_bits(weight) + max((int(finest_bits(item).max()) for item in inputs), default=0)
+    def scale_format(self, value: npt.NDArray[np.float32]) -> TensorPlan:
+        """Fixed point for the multiplier of a batch normalization, per channel where the weights are."""
+        bits, rounding = self.batch_norm_bits, self.rounding
+        if self.granularity != "channel":
+            fitted = fit_fixed(sample(value), bits, signed=True, rounding=rounding)
+            return TensorPlan(Role.BATCH_NORM, FixedPoint(bits, min(int(np.max(fitted.frac)), SCALE_FRAC)), rounding)
+        fracs = np.minimum(fit_fixed_channels(value.reshape(-1, 1), 0, bits, rounding).frac, SCALE_FRAC)
+        return TensorPlan(Role.BATCH_NORM, FixedPoint(bits, tuple(fracs.tolist())), rounding, 0)
+
+    def bias_format(self, value: npt.NDArray[np.float32], grid: Bits) -> TensorPlan:
+        """Fixed point on the ``grid`` of what it is added to, 0-d or [C], or as near to it as the width allows."""
         largest = np.abs(value, dtype=np.float64)
-        if weight.channels is None:
+        if grid.ndim == 0:
             largest = largest.max(initial=0.0)
         with np.errstate(divide="ignore"):
             room = np.floor(np.log2((2 ** (self.bias_bits - 1) - 1) / largest))
-        frac = np.clip(np.minimum(wish, room), *FRAC_RANGE).astype(np.int64)
+        frac = np.clip(np.minimum(grid, room), *FRAC_RANGE).astype(np.int64)
         if frac.ndim == 0 or frac.min() == frac.max():
             return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, int(frac.flat[0])))
         return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, tuple(frac.tolist())), axis=0)
@@ -180,10 +219,16 @@ def _shared_histograms(network: Network) -> dict[str, tuple[tuple[str, ...], His
     return shared
 
 
-def finest_bits(of: Format) -> npt.NDArray[np.int64]:
+def _finest_of(names: Iterable[str], tensors: Mapping[str, TensorPlan]) -> Bits:
+    """Return the finest fraction bits of the tensors that have a format; 0 where none has."""
+    found = [finest_bits(tensors[name].format).max() for name in names if name in tensors]
+    return np.asarray(max(found, default=0), np.int64)
+
+
+def finest_bits(of: Format) -> Bits:
     """Return f such that 2**-f is at most the smallest magnitude of the format, for each channel or 0-d."""
     step = of.decode(1 if of.channels is None else np.ones(of.channels, np.int64), 0)
-    return np.ceil(-np.log2(step.astype(np.float64))).astype(np.int64)
+    return np.asarray(np.ceil(-np.log2(step.astype(np.float64))), dtype=np.int64)
 
 
 def _typed(base: Scheme, name: str, value: str) -> Any:

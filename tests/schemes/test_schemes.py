@@ -7,9 +7,9 @@ from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
-from qonnx_tools.plan import Role
-from qonnx_tools.schemes.base import Network, finest_bits, make_scheme, schemes
-from qonnx_tools.topology import Layer
+from qonnx_tools.plan import BatchNorm, Role
+from qonnx_tools.schemes.base import SCALE_FRAC, Network, finest_bits, make_scheme, schemes
+from qonnx_tools.topology import Layer, Normalization
 
 RANDOM = np.random.default_rng(3)
 
@@ -116,6 +116,35 @@ def test_log_weights_by_default_and_fixed_ends_on_request():
     kinds = [ends.tensors[item.weight].format.kind for item in LAYERS]
     assert kinds == ["fixed", "log", "log", "fixed"]
     assert ends.tensors["last.weight"].format.bits == 8
+
+
+def with_normalization(source, batch_norm):
+    """The network with a batch norm behind the first layer, whose output is quantized before it or not."""
+    unit = Normalization("bn", "bn.scale", "bn.offset", "first.out", ("first.out",))
+    values = {**NETWORK.values, "bn.scale": np.float32([4, 1, 1e-3, 0]), "bn.offset": np.float32([1, -2, 0, 3])}
+    histograms = {**NETWORK.histograms, **({"first.out": source} if source else {})}
+    network = Network(NETWORK.layers, NETWORK.constants, values, histograms, normalizations=(unit,))
+    return make_scheme("fixed", {"batch_norm": batch_norm, "batch_norm_bits": 12}).propose(network).tensors
+
+
+def test_a_merged_batch_norm_multiplies_behind_the_accumulator():
+    tensors = with_normalization(None, BatchNorm.MERGE)
+    scale, offset = tensors["bn.scale"], tensors["bn.offset"]
+    assert (scale.role, scale.format.bits, scale.axis) == (Role.BATCH_NORM, 12, 0)
+    np.testing.assert_allclose(scale.format.quantize(np.float32([4, 1, 1e-3, 0]), axis=0), [4, 1, 1e-3, 0], rtol=2**-11)
+    assert max(scale.format.frac) <= SCALE_FRAC
+    grid = finest_bits(tensors["first.weight"].format) + tensors["x"].format.frac + np.array(scale.format.frac)
+    assert np.all(np.array(offset.format.frac) <= grid)
+    assert offset.role is Role.BATCH_NORM
+
+
+def test_a_separate_batch_norm_reads_a_format_of_its_own_width():
+    stored = Histogram.of(RANDOM.normal(size=1000).astype(np.float32))
+    tensors = with_normalization(stored, BatchNorm.SEPARATE)
+    assert tensors["first.out"].format.bits == 12
+    assert tensors["a"].format.bits == 8
+    grid = tensors["first.out"].format.frac + np.array(tensors["bn.scale"].format.frac)
+    assert np.all(np.array(tensors["bn.offset"].format.frac) <= grid)
 
 
 def test_overrides_by_name_and_by_glob_the_later_one_wins():
