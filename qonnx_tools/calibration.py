@@ -12,7 +12,7 @@ from qonnx_tools.data import Dataset
 from qonnx_tools.errors import DataError
 from qonnx_tools.graph import Model
 from qonnx_tools.histogram import Histogram
-from qonnx_tools.runtime import session
+from qonnx_tools.runtime import run, session
 
 FLOATS_A_RUN = 1 << 22
 """Activations fetched from one run, about: enough images to keep the kernels busy, and memory stays small."""
@@ -81,7 +81,7 @@ def _counted(
     fetched = [name for name in tensors if name != input_name]
     runner = session(model, outputs=fetched)
     for images in batches:
-        values = dict(zip(fetched, runner.run(fetched, {input_name: images}) if fetched else [], strict=True))
+        values = dict(zip(fetched, run(runner, images, fetched) if fetched else [], strict=True))
         values[input_name] = images
         counted = {}
         for name in tensors:

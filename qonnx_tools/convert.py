@@ -11,14 +11,14 @@ import onnx
 from qonnx_tools.calibration import Calibration, Progress, calibrate
 from qonnx_tools.data import Dataset, Preprocessing, open_data
 from qonnx_tools.data_free import calibrate_without_data
-from qonnx_tools.errors import ConfigError
-from qonnx_tools.graph import Model, constant_value, from_proto, load, nodes, to_proto
+from qonnx_tools.errors import ConfigError, ModelError
+from qonnx_tools.graph import Model, constant_value, from_proto, is_constant, load, nodes, to_proto
 from qonnx_tools.passes.base import Skip
 from qonnx_tools.passes.fold_batch_norm import FoldBatchNorm
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
 from qonnx_tools.plan import BatchNorm, Plan, load_plan
-from qonnx_tools.quantizers import quantizer_of
+from qonnx_tools.quantizers import is_quantizing
 from qonnx_tools.schemes.base import Network, Scheme, make_scheme
 from qonnx_tools.topology import activations, constants, layers
 
@@ -45,7 +45,7 @@ class Conversion:
 def convert(
     model: str | os.PathLike[str] | onnx.ModelProto | Model,
     *,
-    scheme: str | Scheme = "fixed",
+    scheme: str | Scheme | None = None,
     plan: Plan | str | os.PathLike[str] | None = None,
     data: Dataset | str | os.PathLike[str] | None = None,
     images: int = CALIBRATION_IMAGES,
@@ -58,8 +58,8 @@ def convert(
 
     Args:
         model: a file, or a model in memory, which stays as it is.
-        scheme: the scheme that proposes the plan, by name or with its options.
-        plan: a plan, or its file; then no scheme is asked and no data are read.
+        scheme: the scheme that proposes the plan, by name or with its options; None is "fixed".
+        plan: a plan, or its file; then no data are read, and the scheme and its options are refused.
         data: calibration images (labels are not read); None calibrates without data.
         images: how many of them at most.
         preprocessing: what turns pixels into the model's input; without data it shapes the synthetic images.
@@ -73,10 +73,15 @@ def convert(
     if images < 1:
         raise ConfigError(f"images is {images}; calibration needs at least 1")
     given = load_plan(plan) if isinstance(plan, str | os.PathLike) else plan
-    proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme, options, overrides)
+    named = {key: value for key, value in options.items() if value is not None}
+    single = tuple(overrides)
+    if given is not None and (scheme is not None or named or single):
+        raise ConfigError("a plan names every format already: edit it, or leave out the scheme and the format options")
+    if isinstance(scheme, Scheme) and (named or single):
+        raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
+    proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
     work = _own(model)
-    if any(quantizer_of(node) for node in nodes(work.graph)):
-        raise ConfigError("the model is quantized already; convert the float model")
+    _check_convertible(work, os.fspath(model) if isinstance(model, str | os.PathLike) else "the model")
     reports = canonicalize(work)
     with_batch_norm = from_proto(to_proto(work)) if given is None and data is None else work
     reports += run_passes(work, [TREATMENTS[proposer.batch_norm if given is None else given.batch_norm]()])
@@ -98,6 +103,26 @@ def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:
     if isinstance(model, str | os.PathLike):
         return load(model)
     return from_proto(model if isinstance(model, onnx.ModelProto) else to_proto(model))
+
+
+def _check_convertible(model: Model, name: str) -> None:
+    """Raise ``ModelError`` unless the model is in float, with one float32 input ``[batch, ...]``."""
+    inputs = model.graph.inputs
+    if len(inputs) != 1:
+        names = ", ".join(f"'{tensor.name}'" for tensor in inputs)
+        raise ModelError(f"{name}: the model has {len(inputs)} inputs{names and f' ({names})'}; export it with one")
+    (entry,) = inputs
+    if entry.dtype != np.float32 or not entry.shape:
+        kind = np.dtype(entry.dtype).name
+        shape = "unknown shape" if entry.shape is None else f"shape {list(entry.shape)}"
+        raise ModelError(f"{name}: input '{entry.name}' is {kind} of {shape}; export it as float32 [batch, ...]")
+    for node in nodes(model.graph):
+        if is_quantizing(node):
+            raise ModelError(f"{name}: the model is quantized already (node '{node.name}'); convert the float model")
+        for tensor in node.inputs:
+            if is_constant(tensor) and tensor.dtype in (np.float16, np.float64):
+                kind = np.dtype(tensor.dtype).name
+                raise ModelError(f"{name}: tensor '{tensor.name}' is {kind}; export the model in float32")
 
 
 def _open(source: str, preprocessing: Preprocessing | None, model: Model) -> Dataset:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import onnx
 
 from qonnx_tools.data import Dataset, Preprocessing, open_data
-from qonnx_tools.errors import DataError, UnsupportedError
+from qonnx_tools.errors import DataError, ModelError
 from qonnx_tools.graph import Model
-from qonnx_tools.runtime import session
+from qonnx_tools.runtime import run, session
 from qonnx_tools.statistics import PairedComparison, Proportion, compare_paired, proportion
 
 BATCH = 64
@@ -86,8 +86,7 @@ def evaluate(
 
     Raises:
         DataError: no labels or no images, or they do not fit the model.
-        ModelError: a model cannot be read.
-        UnsupportedError: the outputs of the two models differ in shape.
+        ModelError: a model cannot be read or run, or the outputs of the two differ in shape.
     """
     runners = [_Runner(source, threads) for source in (model, against) if source is not None]
     dataset = data if isinstance(data, Dataset) else open_data(os.fspath(data), preprocessing, runners[0].shape)
@@ -118,8 +117,17 @@ class _Runner:
     def __init__(self, source: ModelSource, threads: int | None) -> None:
         self.name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the model"
         self._session = session(source, threads=threads)
-        entry = self._session.get_inputs()[0]
-        self._input = entry.name
+        inputs, results = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or not results:
+            raise ModelError(
+                f"{self.name}: it has {len(inputs)} inputs and {len(results)} outputs; one input is needed"
+            )
+        (entry,) = inputs
+        if entry.type != "tensor(float)":
+            raise ModelError(
+                f"{self.name}: input '{entry.name}' is {entry.type}; export the model with a float32 input"
+            )
+        self._output = results[0].name
         self.shape: tuple[Any, ...] = tuple(entry.shape)
         self.batch = self.shape[0] if self.shape and isinstance(self.shape[0], int) else BATCH
         self.outputs: list[Logits] = []
@@ -127,8 +135,16 @@ class _Runner:
 
     def run(self, images: npt.NDArray[np.float32]) -> None:
         start = time.perf_counter()
-        output = self._session.run(None, {self._input: images})[0]
+        try:
+            (output,) = run(self._session, images, [self._output])
+        except ModelError as error:
+            raise ModelError(f"{self.name}: {error}") from error
         self._runs.append((len(images), time.perf_counter() - start))
+        if np.shape(output)[:1] != (len(images),) or not np.issubdtype(output.dtype, np.number):
+            shown = f"{output.dtype} of shape {list(np.shape(output))}"
+            raise ModelError(
+                f"{self.name}: output '{self._output}' is {shown} for {len(images)} images; numbers [N, ...] are needed"
+            )
         self.outputs.append(output)
 
     def score(self, ranks: npt.NDArray[np.int64] | None) -> Score:
@@ -143,26 +159,32 @@ class _Runner:
 
 
 def _ranks(outputs: Logits, truth: npt.NDArray[np.int64] | None, name: str) -> npt.NDArray[np.int64] | None:
-    """Return how many classes come before the true one, 0 being a correct answer; of equal logits the first wins."""
+    """Return how many classes come before the true one, 0 being a correct answer; of equal logits the first wins.
+
+    NaN counts as less than any number, and its own class never as right.
+    """
     if truth is None:
         return None
     if outputs.ndim != 2:
-        raise UnsupportedError(name, f"output of shape {list(outputs.shape)} is not [N, classes]; use --no-labels")
+        raise ModelError(f"{name}: output of shape {list(outputs.shape)} is not [N, classes]; use --no-labels")
     if truth.min() < 0 or truth.max() >= outputs.shape[1]:
-        raise DataError(f"label {truth.max()} is not one of the {outputs.shape[1]} classes of {name}")
+        bad = truth.min() if truth.min() < 0 else truth.max()
+        raise DataError(f"label {bad} is not one of the {outputs.shape[1]} classes of {name}; mend the labels")
     own = outputs[np.arange(len(truth)), truth][:, None]
     earlier = np.arange(outputs.shape[1])[None, :] < truth[:, None]
-    return np.asarray(((outputs > own) | ((outputs == own) & earlier)).sum(axis=1))
+    before = ((outputs > own) | ((outputs == own) & earlier)).sum(axis=1)
+    return np.asarray(np.where(np.isnan(own[:, 0]), outputs.shape[1], before))
 
 
 def _compare(outputs: list[Logits], ranks: list[npt.NDArray[np.int64] | None], other: Score) -> Comparison:
     mine, theirs = outputs
     if mine.shape != theirs.shape:
-        raise UnsupportedError(other.name, f"its output {list(theirs.shape)} differs in shape from {list(mine.shape)}")
+        raise ModelError(f"{other.name}: its output {list(theirs.shape)} differs in shape from {list(mine.shape)}")
     agreement = None
     if mine.ndim == 2:
         agreement = proportion(int((mine.argmax(axis=1) == theirs.argmax(axis=1)).sum()), len(mine))
-    signal, noise = (float(np.square(part, dtype=np.float64).sum()) for part in (theirs, mine - theirs))
+    wide = theirs.astype(np.float64)
+    signal, noise = (float(np.square(part).sum()) for part in (wide, mine - wide))
     sqnr = math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
     paired = None
     if ranks[0] is not None and ranks[1] is not None:

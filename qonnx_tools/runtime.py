@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 LIBRARY = "libqonnx_tools_ops.so"
+LONGEST_MESSAGE = 400
+"""Characters of an error of onnxruntime that are shown."""
 
 
 def library_path() -> Path:
@@ -68,13 +72,40 @@ def session(
     try:
         return ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no other base
-        raise ModelError(f"onnxruntime refuses the model: {_first_line(error)}") from error
+        raise ModelError(f"onnxruntime refuses the model: {_one_line(error)}") from error
+
+
+def run(
+    runner: "ort.InferenceSession", images: npt.NDArray[np.float32], outputs: Sequence[str] | None = None
+) -> list[npt.NDArray[Any]]:
+    """Run a session of one input on ``images``, ``[n, ...]``, and return ``outputs`` (None: those of the model).
+
+    Where the model fixes its batch size the images are run in batches of it. A last batch that is short is filled up
+    with its last image, and the results of the filling are dropped, along the first dimension of each output that has
+    the batch size there.
+
+    Raises:
+        ModelError: onnxruntime fails, as it does on images of another shape.
+    """
+    (entry,) = runner.get_inputs()
+    size = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else len(images)
+    parts: list[list[npt.NDArray[Any]]] = []
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        full = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)]) if len(batch) < size else batch
+        try:
+            results = runner.run(outputs, {entry.name: full})
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise ModelError(f"onnxruntime fails on the images: {_one_line(error)}") from error
+        parts.append([item[: len(batch)] if np.shape(item)[:1] == (size,) else item for item in results])
+    return parts[0] if len(parts) == 1 else [np.concatenate(items) for items in zip(*parts, strict=True)]
 
 
 def fold_constant_quantizers(proto: onnx.ModelProto) -> int:
     """Replace each quantizer whose inputs are all initializers by its result, in place; return how many there were."""
     table = op_table()
-    values = {tensor.name: tensor for tensor in proto.graph.initializer}
+    given = {value.name for value in proto.graph.input}  # an initializer there is a default: a run may give another
+    values = {tensor.name: tensor for tensor in proto.graph.initializer if tensor.name not in given}
     kept, folded = [], 0
     for node in proto.graph.node:
         op = table.get((node.domain, node.op_type))
@@ -111,6 +142,5 @@ def _proto(model: Any) -> onnx.ModelProto:
     return to_proto(model if isinstance(model, Model) else load(model))
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:LONGEST_MESSAGE] or type(error).__name__

@@ -1,5 +1,5 @@
 """The command ``qonnx``: parse, call, print."""
 
-from qonnx_tools.cli.main import main
+from qonnx_tools.cli.ending import main
 
 __all__ = ["main"]

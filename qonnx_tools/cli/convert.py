@@ -1,11 +1,13 @@
 """``qonnx convert``: a trained model in, a quantized graph out."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qonnx_tools.cli import options
+from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import console, progress
 from qonnx_tools.errors import ConfigError
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 def convert(
     model: options.Model,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.", show_default=False)],
-    scheme: Annotated[str, typer.Option(help="fixed: fixed point; log: weights that are powers of two.")] = "fixed",
+    scheme: Annotated[
+        str | None, typer.Option(help="fixed [default]: fixed point; log: weights that are powers of two.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="Calibration images: .npz, a folder, or module:function. Without: batch-norm statistics."),
@@ -38,7 +42,9 @@ def convert(
         list[str] | None,
         typer.Option(help="Options for the layers or tensors that match: 'layer1/*:weight_bits=4,activation_bits=6'."),
     ] = None,
-    batch_norm: Annotated[str, typer.Option(help="fold: into the weights of the neighbouring layer.")] = "fold",
+    batch_norm: Annotated[
+        str | None, typer.Option(help="fold [default]: into the weights of the neighbouring layer.")
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="Apply this plan; the scheme's options do not go with it.")] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
@@ -61,9 +67,12 @@ def convert(
     from qonnx_tools.plan import BatchNorm  # noqa: PLC0415
     from qonnx_tools.plan import save_plan as write_plan  # noqa: PLC0415
 
-    if batch_norm not in list(BatchNorm):
+    outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
+    check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
+    if batch_norm is not None and batch_norm not in list(BatchNorm):
         raise ConfigError(f"--batch-norm is '{batch_norm}'; choose one of {', '.join(BatchNorm)}")
     scheme_options = {
+        "batch_norm": None if batch_norm is None else BatchNorm(batch_norm),
         "weight_bits": weight_bits,
         "activation_bits": activation_bits,
         "bias_bits": bias_bits,
@@ -71,8 +80,6 @@ def convert(
         "first_last": first_last,
         "granularity": granularity,
     }
-    if plan is not None and (layer or any(value is not None for value in scheme_options.values())):
-        raise ConfigError("--plan names every format already: edit the plan, or leave the other format options out")
     with progress("calibrating") as report:
         conversion = run(
             model,
@@ -93,12 +100,10 @@ def convert(
             ),
             overrides=layer or (),
             progress=report,
-            batch_norm=BatchNorm(batch_norm),
             **scheme_options,
         )
-    save(conversion.model, out)
-    if save_plan is not None:
-        write_plan(conversion.plan, save_plan)
+    writers: dict[Path, Writer] = {} if save_plan is None else {save_plan: partial(write_plan, conversion.plan)}
+    write_all(writers | {out: partial(save, conversion.model)})
     _print(conversion, model, out, explain=explain)
 
 

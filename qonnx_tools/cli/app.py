@@ -1,4 +1,4 @@
-"""The application: its commands, and what happens to errors."""
+"""The application: its commands."""
 
 import sys
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 import qonnx_tools
-from qonnx_tools.cli import reporting
 from qonnx_tools.cli.convert import convert
+from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
 from qonnx_tools.cli.inspect import inspect
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (convert, evaluate, inspect):
-    app.command()(reporting.errors_in_one_line(command))
+    app.command()(interruptible(command))
 
 
 def _version(wanted: bool) -> None:
@@ -35,9 +35,4 @@ def _options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    reporting.show_tracebacks = debug
-
-
-def main() -> None:
-    """Run the command line."""
-    app()
+    Ending.debug = debug
