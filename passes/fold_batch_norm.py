@@ -15,7 +15,6 @@ from qonnx_tools.graph import (
     input_value,
     is_constant,
     is_given,
-    is_graph_output,
     nodes,
     op_of,
     producer,
@@ -23,12 +22,10 @@ from qonnx_tools.graph import (
     sole_consumer,
     take_over_output,
 )
+from qonnx_tools.passes._batch_norm import Vector, affine, reason_against
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
 
-Vector = npt.NDArray[np.float64]
-
 _WEIGHT, _BIAS = 1, 2  # inputs of Conv, ConvTranspose and Gemm
-_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class FoldBatchNorm(Pass):
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
         for norm in nodes(graph, "BatchNormalization"):
-            reason = _reason_against(norm)
+            reason = reason_against(norm)
             if reason:
                 yield Skip(norm.name, reason)
                 continue
@@ -67,23 +64,13 @@ class FoldBatchNorm(Pass):
                 _fold_after(graph, before, norm)
                 yield Rewrite(norm.name, f"into {before.op} '{before.name}' before it")
                 continue
-            scale, shift = _affine(norm)
+            scale, shift = affine(norm)
             not_before = _reason_against_before(after, norm, shift)
             if after is not None and not not_before:
                 _fold_before(graph, norm, after, scale, shift)
                 yield Rewrite(norm.name, f"into {after.op} '{after.name}' after it")
                 continue
             yield Skip(norm.name, f"{not_after}; {not_before}")
-
-
-def _reason_against(norm: gs.Node) -> str | None:
-    if norm.attrs.get("training_mode", 0):
-        return "it is in training mode"
-    if any(tensor.outputs or is_graph_output(tensor) for tensor in list(norm.outputs)[1:]):
-        return "its running statistics are read"
-    if not is_constant(*list(norm.inputs)[1:]):
-        return "its parameters are not constant"
-    return None
 
 
 def _reason_against_after(node: gs.Node | None, norm: gs.Node) -> str | None:
@@ -126,21 +113,8 @@ def _called(node: gs.Node | None, otherwise: str) -> str:
     return otherwise if node is None else f"{node.op} '{node.name}'"
 
 
-def _affine(norm: gs.Node) -> tuple[Vector, Vector]:
-    """Return a and s, [channels] each."""
-    gamma, beta, mean, variance = (constant_value(tensor).astype(np.float64) for tensor in list(norm.inputs)[1:])
-    spread = variance + float(np.float32(norm.attrs.get("epsilon", _EPSILON)))
-    if not (spread > 0).all():
-        channel = int(np.argmin(spread > 0))
-        raise UnsupportedError(
-            norm.name, f"variance + epsilon is {spread[channel]:.9g} in channel {channel}; it must be positive"
-        )
-    scale = gamma / np.sqrt(spread)
-    return scale, beta - scale * mean
-
-
 def _fold_after(graph: gs.Graph, node: gs.Node, norm: gs.Node) -> None:
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     weight = constant_value(node.inputs[_WEIGHT])
     _store(graph, node, _scaled_outputs(node, weight, scale), scale * _bias(node, scale.size) + shift, norm)
     take_over_output(node, norm)
