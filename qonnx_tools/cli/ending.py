@@ -89,6 +89,8 @@ def _run() -> int:
     try:
         app()
     except SystemExit as end:
+        if Ending.interrupted:
+            raise Interrupted from end
         return end.code if isinstance(end.code, int) else 0
     return 0
 

@@ -26,8 +26,12 @@ Mean = Annotated[
 Std = Annotated[str | None, typer.Option(help="Divided by after --mean, likewise.", rich_help_panel=_PANEL)]
 Layout = Annotated[str | None, typer.Option(help="NCHW or NHWC.", rich_help_panel=_PANEL)]
 ChannelOrder = Annotated[str | None, typer.Option(help="RGB or BGR.", rich_help_panel=_PANEL)]
-Resize = Annotated[int | None, typer.Option(help="Length of the shorter side, in pixels.", rich_help_panel=_PANEL)]
-Crop = Annotated[int | None, typer.Option(help="Side of the square cut from the middle.", rich_help_panel=_PANEL)]
+Resize = Annotated[
+    int | None, typer.Option(min=1, help="Length of the shorter side, in pixels.", rich_help_panel=_PANEL)
+]
+Crop = Annotated[
+    int | None, typer.Option(min=1, help="Side of the square cut from the middle.", rich_help_panel=_PANEL)
+]
 
 
 def preprocessing_from(preset: str | None, file: Path | None, **options: Any) -> "Preprocessing | None":

@@ -16,10 +16,10 @@ def check_outputs(outputs: Mapping[str, Path], inputs: Mapping[str, Path]) -> No
     """
     taken = {path.resolve(): option for option, path in inputs.items()}
     for option, path in outputs.items():
+        _check(option, path)
         other = taken.setdefault(path.resolve(), option)
         if other != option:
             raise ConfigError(f"{option} and {other} are the same file, '{path}'; name another")
-        _check(option, path)
 
 
 def write_all(writers: Mapping[Path, Writer]) -> None:
@@ -38,17 +38,16 @@ def write_all(writers: Mapping[Path, Writer]) -> None:
 
 
 def _check(option: str, path: Path) -> None:
-    if path.is_dir():
-        raise ConfigError(f"{option} '{path}' is a folder; name a file in it")
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{option} '{path}' is not a regular file; name one")
-    if not path.parent.exists():
-        raise ConfigError(f"{option} '{path}' cannot be written: there is no folder '{path.parent}'; create it first")
-    trial = path.with_name(f".{path.name}.{os.getpid()}.trial")
+    trial = path.with_name(f".{path.name}.{os.getpid()}.trial") if path.name else path
     try:
+        if path.is_dir():
+            raise ConfigError(f"{option} '{path}' is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{option} '{path}' is not a regular file; name one")
+        if not path.parent.exists():
+            missing = f"there is no folder '{path.parent}'; create it first"
+            raise ConfigError(f"{option} '{path}' cannot be written: {missing}")
         trial.touch()
+        trial.unlink()
     except OSError as error:
         raise ConfigError(f"{option} '{path}' cannot be written: {error.strerror}; name a file elsewhere") from error
-    finally:
-        if trial.is_file():
-            trial.unlink()
