@@ -67,8 +67,11 @@ def count_values(
 def batch_size(model: Model, tensors: Sequence[str]) -> int:
     """Return how many images to run at once: what the model fixes, else what keeps ``tensors`` small."""
     fixed = model.graph.inputs[0].shape[0]
-    if isinstance(fixed, int):
-        return fixed
+    return fixed if isinstance(fixed, int) else images_a_run(model, tensors)
+
+
+def images_a_run(model: Model, tensors: Sequence[str]) -> int:
+    """Return how many images to run at once to keep the activations of ``tensors`` small."""
     known = model.graph.tensors()
     shapes = [known[name].shape or () for name in tensors]
     floats = sum(math.prod(size for size in shape[1:] if isinstance(size, int)) for shape in shapes)

@@ -7,7 +7,7 @@ activation functions, pooling) is computed, not guessed. Without preprocessing t
 are fitted so that the first BatchNormalization receives what it received in training.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from qonnx_tools.calibration import Calibration, batch_size, count_values
+from qonnx_tools.calibration import Calibration, count_values, images_a_run
 from qonnx_tools.data import Preprocessing, synthetic_images
+from qonnx_tools.errors import ModelError
 from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, producer, to_proto
-from qonnx_tools.runtime import session
+from qonnx_tools.histogram import Histogram
+from qonnx_tools.runtime import run, session
 
 IMAGES = 64
 SEED = 20190701
@@ -33,16 +35,33 @@ def calibrate_without_data(
     Raises ``DataError`` where the size of an input image is not known.
     """
     norms = list(nodes(model.graph, "BatchNormalization"))
-    fixed = model.graph.inputs[0].shape[0]
-    count = fixed if isinstance(fixed, int) else min(IMAGES, 4 * batch_size(model, tensors))
-    images = synthetic_images(tuple(model.graph.inputs[0].shape or ()), count, seed, preprocessing)
-    if preprocessing is None:
-        images = _as_in_training(model, images)
-    histograms = count_values(normalizing_by_batch(to_proto(model)), _name(model), tensors, images)
-    source = f"no data: {count} synthetic images" + (
+    proto = to_proto(model)
+    size = model.graph.inputs[0].shape[0]
+    count = min(IMAGES, 4 * images_a_run(model, tensors))
+    try:
+        images, histograms = _run(model, of_any_batch(proto), count, tensors, preprocessing, seed)
+    except ModelError:
+        if not isinstance(size, int):
+            raise
+        images, histograms = _run(model, proto, size, tensors, preprocessing, seed)
+    source = f"no data: {len(images)} synthetic images" + (
         f", normalized by the statistics of {len(norms)} batch-norm layers" if norms else "; no batch norm to go by"
     )
     return Calibration(histograms, source, 0)
+
+
+def of_any_batch(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of ``proto`` without a fixed batch size: the statistics of one image would say little.
+
+    A Reshape to a fixed batch size may not run in it.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for value in (*copy.graph.input, *copy.graph.output):
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "N"
+    del copy.graph.value_info[:]
+    return copy
 
 
 def normalizing_by_batch(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -60,7 +79,21 @@ def normalizing_by_batch(proto: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _as_in_training(model: Model, images: Images) -> Images:
+def _run(
+    model: Model,
+    proto: onnx.ModelProto,
+    count: int,
+    tensors: Sequence[str],
+    preprocessing: Preprocessing | None,
+    seed: int,
+) -> tuple[Images, Mapping[str, Histogram]]:
+    images = synthetic_images(tuple(model.graph.inputs[0].shape or ()), count, seed, preprocessing)
+    if preprocessing is None:
+        images = _as_in_training(model, proto, images)
+    return images, count_values(normalizing_by_batch(proto), _name(model), tensors, images)
+
+
+def _as_in_training(model: Model, proto: onnx.ModelProto, images: Images) -> Images:
     """Scale and shift ``images``, zero mean and unit variance, to fit the running statistics behind the first Conv.
 
     With m the mean of each input channel, the running mean of channel c is  sum_i m_i sum_k W[c, i, k] + b_c:
@@ -74,7 +107,8 @@ def _as_in_training(model: Model, images: Images) -> Images:
     weights = constant_value(conv.inputs[1]).astype(np.float64)
     bias = constant_value(conv.inputs[2]).astype(np.float64) if len(conv.inputs) > 2 else 0.0
     running_mean, running_variance = (constant_value(tensor).astype(np.float64) for tensor in norm.inputs[3:5])
-    (response,) = session(model, outputs=[conv.outputs[0].name]).run([conv.outputs[0].name], {_name(model): images})
+    name = conv.outputs[0].name
+    (response,) = run(session(proto, outputs=[name]), images, [name])
     variance = response.astype(np.float64).var(axis=(0, *range(2, response.ndim)))
     alive = (variance > 0) & (running_variance > 1e-6 * running_variance.max())
     spread = np.exp(0.5 * np.mean(np.log(running_variance[alive] / variance[alive]))) if alive.any() else 1.0

@@ -80,7 +80,7 @@ def test_interrupt_at_any_moment(folder, delay):
         time.sleep(delay)
         run.send_signal(signal.SIGINT)
         status, err = run.wait(timeout=10), run.stderr.read()
-    if status == 0:
+    if status in (0, -signal.SIGINT):  # it was done, or Python was already ending
         assert err == ""
     else:
         assert (status, err) == (1, f"{STOPPED}\n")
