@@ -145,7 +145,7 @@ def array_of(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
 def check_schema(proto: onnx.ModelProto) -> None:
     """Run onnx.checker on the model, without the data of large initializers."""
     try:
-        onnx.checker.check_model(skeleton(proto, quantizers_as_identity=False))
+        onnx.checker.check_model(skeleton(proto, with_stand_ins=False))
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ModelError(f"the model is not valid ONNX: {one_line(error)}") from error
 

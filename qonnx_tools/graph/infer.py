@@ -1,20 +1,20 @@
 """Shapes and types of intermediate tensors.
 
 onnx infers on a skeleton of the model: large initializers are left out (so neither time nor the 2 GiB limit of
-protobuf depend on the weights) and every op of the op table stands as an Identity, because a quantizer keeps the
-shape and type of its first input.
+protobuf depend on the weights) and standard nodes stand in for every op of the op table, which has the rule: an
+Identity for a quantizer, a convolution between casts for one on codes.
 """
 
 import onnx
 
 from qonnx_tools.errors import ModelError
 from qonnx_tools.graph.carry import without
-from qonnx_tools.graph.project import is_project_op, plain_domain
+from qonnx_tools.graph.project import is_project_op, plain_domain, stand_in
 
 SMALL = 4096  # bytes; shape arithmetic needs the values of small initializers
 
 
-def skeleton(proto: onnx.ModelProto, *, quantizers_as_identity: bool) -> onnx.ModelProto:
+def skeleton(proto: onnx.ModelProto, *, with_stand_ins: bool) -> onnx.ModelProto:
     """Copy ``proto`` without the data of large initializers, which become graph inputs."""
     bare = without(proto, ("graph",))
     graph = proto.graph
@@ -25,18 +25,18 @@ def skeleton(proto: onnx.ModelProto, *, quantizers_as_identity: bool) -> onnx.Mo
         else:
             bare.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     for node in graph.node:
-        if quantizers_as_identity and is_project_op(node.domain, node.op_type):
-            bare.graph.node.append(onnx.helper.make_node("Identity", node.input[:1], node.output[:1], name=node.name))
+        if with_stand_ins and is_project_op(node.domain, node.op_type):
+            bare.graph.node.extend(stand_in(node))
         else:
             bare.graph.node.append(node)
-    if quantizers_as_identity and not any(plain_domain(entry.domain) == "" for entry in bare.opset_import):
+    if with_stand_ins and not any(plain_domain(entry.domain) == "" for entry in bare.opset_import):
         bare.opset_import.append(onnx.helper.make_opsetid("", 17))
     return bare
 
 
 def inferred(proto: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     """Return the value infos that onnx infers, by tensor name; graph inputs and outputs among them."""
-    bare = skeleton(proto, quantizers_as_identity=True)
+    bare = skeleton(proto, with_stand_ins=True)
     try:
         found = onnx.shape_inference.infer_shapes(bare, strict_mode=False, data_prop=True).graph
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:

@@ -31,6 +31,11 @@ def project_functions(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.
     return list(ops.function_bodies(sorted(op for op in set(used) if op in table), opset))
 
 
+def stand_in(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Return standard nodes with the type and shape of the project op ``node``."""
+    return ops.op_table()[plain_domain(node.domain), node.op_type].stand_in(node)
+
+
 def has_schema(domain: str | None, name: str, version: int) -> bool:
     """Tell whether onnx or the op table defines ``domain::name`` at this opset version."""
     domain = plain_domain(domain)

@@ -9,7 +9,7 @@ import onnx
 import onnx.parser
 
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.ops.op import Op
+from qonnx_tools.ops.op import Attribute, Op
 
 OLDEST_OPSET = 13
 
@@ -39,9 +39,14 @@ def function(op: Op, opset: int, tables: Mapping[str, npt.NDArray[Any]], text: s
     proto.node.extend(nodes)
     proto.attribute.extend(attribute.name for attribute in op.attributes if attribute.default is None)
     proto.attribute_proto.extend(
-        onnx.helper.make_attribute(attribute.name, attribute.default)
-        for attribute in op.attributes
-        if attribute.default is not None
+        default_attribute(attribute) for attribute in op.attributes if attribute.default is not None
     )
     proto.doc_string = op.doc
     return proto
+
+
+def default_attribute(attribute: Attribute) -> onnx.AttributeProto:
+    """Return an attribute with its default, which may be an empty list."""
+    if attribute.kind is tuple and not attribute.default:
+        return onnx.AttributeProto(name=attribute.name, type=onnx.AttributeProto.INTS)
+    return onnx.helper.make_attribute(attribute.name, attribute.default)

@@ -3,14 +3,15 @@
 import atexit
 import importlib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
 import onnx
 
 from qonnx_tools.discovery import concrete_classes
-from qonnx_tools.ops.op import Op
+from qonnx_tools.ops.function import OLDEST_OPSET, default_attribute
+from qonnx_tools.ops.op import Attribute, Op
 
 
 @cache
@@ -58,26 +59,42 @@ def schema(op: Op, domain: str) -> onnx.defs.OpSchema:
             )
             for position, wanted in enumerate(op.inputs)
         ],
-        outputs=[kind.FormalParameter(name, "T0", "type and shape of the first input") for name in op.outputs],
+        outputs=[kind.FormalParameter(name, "T" if op.output_types else "T0", "the result") for name in op.outputs],
         type_constraints=[
-            (f"T{position}", list(wanted.types), wanted.doc) for position, wanted in enumerate(op.inputs)
+            *((f"T{position}", list(wanted.types), wanted.doc) for position, wanted in enumerate(op.inputs)),
+            *([("T", list(op.output_types), "type of the result")] if op.output_types else []),
         ],
         attributes=[_attribute(attribute) for attribute in op.attributes],
     )
     if hasattr(made, "set_type_and_shape_inference_function"):  # from onnx 1.19 on
-        made.set_type_and_shape_inference_function(_like_first_input)
+        made.set_type_and_shape_inference_function(partial(_infer, op))
     return made
 
 
-def _attribute(attribute: Any) -> onnx.defs.OpSchema.Attribute:
+def _attribute(attribute: Attribute) -> onnx.defs.OpSchema.Attribute:
     kind = onnx.defs.OpSchema
     if attribute.default is None:
-        wanted = kind.AttrType.INT if attribute.kind is int else kind.AttrType.STRING
-        return kind.Attribute(attribute.name, wanted, attribute.doc, required=True)
-    return kind.Attribute(attribute.name, onnx.helper.make_attribute(attribute.name, attribute.default), attribute.doc)
+        types = {int: kind.AttrType.INT, str: kind.AttrType.STRING, tuple: kind.AttrType.INTS}
+        return kind.Attribute(attribute.name, types[attribute.kind], attribute.doc, required=True)
+    return kind.Attribute(attribute.name, default_attribute(attribute), attribute.doc)
 
 
-def _like_first_input(context: Any) -> None:
-    given = context.get_input_type(0)
-    if given is not None:
-        context.set_output_type(0, given)
+def _infer(op: Op, context: Any) -> None:
+    """Infer the output of ``op`` as onnx infers that of the op's stand-in."""
+    node = onnx.NodeProto(op_type=op.name, output=op.outputs)
+    interface = []
+    for position, wanted in enumerate(op.inputs[: context.get_num_inputs()]):
+        given = context.get_input_type(position)
+        if given is None and not wanted.optional:
+            return
+        node.input.append(wanted.name if given is not None else "")
+        if given is not None:
+            interface.append(onnx.ValueInfoProto(name=wanted.name, type=given))
+    found = (context.get_attribute(attribute.name) for attribute in op.attributes)
+    node.attribute.extend(attribute for attribute in found if attribute is not None)
+    result = onnx.ValueInfoProto(name=op.outputs[0])
+    graph = onnx.helper.make_graph(op.stand_in(node), op.name, interface, [result])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OLDEST_OPSET)])
+    (output,) = onnx.shape_inference.infer_shapes(model).graph.output
+    if output.HasField("type"):
+        context.set_output_type(0, output.type)
