@@ -142,8 +142,9 @@ def activations(graph: gs.Graph, *, merged: bool = False) -> tuple[list[str], li
         if is_constant(tensor) or tensor.dtype != np.float32:
             continue
         readers, is_result = readers_through(tensor), _reaches(tensor, outputs)
-        if op not in CLIPPING and readers and not is_result and all(op_of(node) in deferring for node in readers):
-            continue  # the quantizer follows
+        follow = CLIPPING if op in CLIPPING else deferring
+        if readers and not is_result and all(op_of(node) in follow for node in readers):
+            continue  # the quantizer comes behind them
         if any(op_of(node) in COMPUTING | CLIPPING for node in readers):
             chosen.append(tensor.name)
         elif is_result or not readers:
