@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.graph import Names, consumers, gs
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
@@ -21,7 +23,8 @@ class InsertQuantizers(Pass):
     trained and what the accelerator stores.
 
     Declines a tensor that is quantized already, and one that nothing reads.
-    Raises ``ConfigError`` for a plan tensor that the graph does not have, or whose channels do not fit.
+    Raises ``ConfigError`` for a plan tensor that the graph does not have or that is not float32, or whose channels do
+    not fit.
     """
 
     name: ClassVar[str] = "insert-quantizers"
@@ -40,6 +43,9 @@ class InsertQuantizers(Pass):
             if not readers:
                 yield Skip(name, "nothing reads it")
                 continue
+            if tensor.dtype != np.float32:
+                kind = np.dtype(tensor.dtype).name
+                raise ConfigError(f"plan tensor '{name}' is {kind}; only float32 tensors are quantized: take it out")
             _check_channels(name, tensor, tensor_plan.format.channels, tensor_plan.axis)
             output = gs.Variable(names.unique(f"{name}.quantized"), dtype=tensor.dtype, shape=tensor.shape)
             for node in readers:
