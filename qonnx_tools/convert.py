@@ -1,7 +1,7 @@
 """From a trained model to the graph that an accelerator computes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +13,28 @@ from qonnx_tools.data import Dataset, Preprocessing, open_data
 from qonnx_tools.data_free import calibrate_without_data
 from qonnx_tools.errors import ConfigError, ModelError
 from qonnx_tools.graph import Model, constant_value, from_proto, is_constant, load, nodes, to_proto
-from qonnx_tools.passes.base import Skip
+from qonnx_tools.outcome import Skip
+from qonnx_tools.passes.base import Pass
 from qonnx_tools.passes.fold_batch_norm import FoldBatchNorm
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
+from qonnx_tools.passes.reduce_batch_norm import ReduceBatchNorm
+from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
 from qonnx_tools.plan import BatchNorm, Plan, load_plan
 from qonnx_tools.quantizers import is_quantizing
 from qonnx_tools.schemes.base import Network, Scheme, make_scheme
-from qonnx_tools.topology import activations, constants, layers
+from qonnx_tools.topology import activations, concatenated, constants, layers, normalizations
 
 CALIBRATION_IMAGES = 512
 
-TREATMENTS = {BatchNorm.FOLD: FoldBatchNorm}
-"""The pass that gives batch normalization the form that a plan asks for."""
+TREATMENTS: Mapping[BatchNorm, tuple[Pass, ...]] = {
+    BatchNorm.FOLD: (FoldBatchNorm(), ReduceBatchNorm()),
+    BatchNorm.MERGE: (ReduceBatchNorm(),),
+    BatchNorm.SEPARATE: (ReduceBatchNorm(),),
+}
+"""The passes that give batch normalization the form that a plan asks for."""
+SIMULATION = "simulation"
+"""The target whose wires carry floats: the quantizers of the plan, and nothing lowered."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ def convert(
     images: int = CALIBRATION_IMAGES,
     preprocessing: Preprocessing | None = None,
     overrides: Iterable[str] = (),
+    passes: Iterable[str] = (),
+    target: str = SIMULATION,
     progress: Progress | None = None,
     **options: Any,
 ) -> Conversion:
@@ -64,6 +75,8 @@ def convert(
         images: how many of them at most.
         preprocessing: what turns pixels into the model's input; without data it shapes the synthetic images.
         overrides: options for single layers or tensors, ``PATTERN:option=value[,option=value]``.
+        passes: names of further passes to run on the canonical graph, in order: those of other packages, say.
+        target: "simulation", or T for the pass "lower-to-T" to lower the quantized graph with.
         progress: called with (done, total) calibration images.
         **options: options of the scheme, such as ``weight_bits=4``.
 
@@ -80,12 +93,14 @@ def convert(
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
+    extra, lowering = _passes_called(passes), _lowering_to(target)
     work = _own(model)
     _check_convertible(work, os.fspath(model) if isinstance(model, str | os.PathLike) else "the model")
-    reports = canonicalize(work)
+    reports = canonicalize(work) + run_passes(work, extra)
     with_batch_norm = from_proto(to_proto(work)) if given is None and data is None else work
-    reports += run_passes(work, [TREATMENTS[proposer.batch_norm if given is None else given.batch_norm]()])
-    chosen, left = activations(work.graph)
+    batch_norm = proposer.batch_norm if given is None else given.batch_norm
+    reports += run_passes(work, TREATMENTS[batch_norm])
+    chosen, left = activations(work.graph, merged=batch_norm is BatchNorm.MERGE)
     calibration = None
     if given is None:
         if data is None:
@@ -94,8 +109,26 @@ def convert(
             dataset = data if isinstance(data, Dataset) else _open(os.fspath(data), preprocessing, work)
             calibration = calibrate(work, chosen, dataset, images, progress)
         given = proposer.propose(_network(work, calibration))
-    reports += run_passes(work, [InsertQuantizers(given)])
+    reports += run_passes(work, [InsertQuantizers(given), *lowering])
     return Conversion(work, given, tuple(reports), tuple(left), calibration)
+
+
+def _passes_called(names: Iterable[str]) -> list[Pass]:
+    known = registered_passes()
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"pass '{name}' is unknown; there are {', '.join(known)}")
+    return [known[name]() for name in names]
+
+
+def _lowering_to(target: str) -> list[Pass]:
+    if target == SIMULATION:
+        return []
+    prefix = "lower-to-"
+    known = {name.removeprefix(prefix): each for name, each in registered_passes().items() if name.startswith(prefix)}
+    if target not in known:
+        raise ConfigError(f"target '{target}' is unknown; choose one of {', '.join([SIMULATION, *known])}")
+    return [known[target]()]
 
 
 def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:
@@ -132,7 +165,10 @@ def _open(source: str, preprocessing: Preprocessing | None, model: Model) -> Dat
 def _network(model: Model, calibration: Calibration) -> Network:
     found = tuple(layers(model.graph))
     operands = tuple(dict.fromkeys(name for name, _ in constants(model.graph)))
+    units = tuple(normalizations(model.graph))
     tensors = model.graph.tensors()
     names = {name for layer in found for name in (layer.weight, layer.bias) if name} | set(operands)
+    names |= {name for unit in units for name in (unit.scale, unit.offset)}
     values = {name: constant_value(tensors[name]).astype(np.float32) for name in sorted(names)}
-    return Network(found, operands, values, calibration.histograms)
+    joined = tuple(concatenated(model.graph))
+    return Network(found, operands, values, calibration.histograms, joined, units)

@@ -9,7 +9,6 @@ import typer
 from qonnx_tools.cli import options
 from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import console, progress
-from qonnx_tools.errors import ConfigError
 
 if TYPE_CHECKING:
     from qonnx_tools.convert import Conversion
@@ -43,7 +42,19 @@ def convert(
         typer.Option(help="Options for the layers or tensors that match: 'layer1/*:weight_bits=4,activation_bits=6'."),
     ] = None,
     batch_norm: Annotated[
-        str | None, typer.Option(help="fold [default]: into the weights of the neighbouring layer.")
+        str | None,
+        typer.Option(
+            help="fold [default]: into the weights; merge: behind the accumulator; separate: a unit of its own."
+        ),
+    ] = None,
+    batch_norm_bits: Annotated[
+        int | None, typer.Option(help="Width of a unit that is not folded, and of what it reads [16].")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="simulation: quantizers on floats; qonnx: Quant nodes of the QONNX dialect.")
+    ] = "simulation",
+    passes: Annotated[
+        list[str] | None, typer.Option("--pass", help="Run this pass on the canonical graph; may be repeated.")
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="Apply this plan; the scheme's options do not go with it.")] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
@@ -64,21 +75,19 @@ def convert(
     """
     from qonnx_tools.convert import convert as run  # noqa: PLC0415  # slow to import
     from qonnx_tools.graph import save  # noqa: PLC0415
-    from qonnx_tools.plan import BatchNorm  # noqa: PLC0415
     from qonnx_tools.plan import save_plan as write_plan  # noqa: PLC0415
 
     outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
     check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
-    if batch_norm is not None and batch_norm not in list(BatchNorm):
-        raise ConfigError(f"--batch-norm is '{batch_norm}'; choose one of {', '.join(BatchNorm)}")
     scheme_options = {
-        "batch_norm": None if batch_norm is None else BatchNorm(batch_norm),
+        "batch_norm": batch_norm,
         "weight_bits": weight_bits,
         "activation_bits": activation_bits,
         "bias_bits": bias_bits,
         "rounding": rounding,
         "first_last": first_last,
         "granularity": granularity,
+        "batch_norm_bits": batch_norm_bits,
     }
     with progress("calibrating") as report:
         conversion = run(
@@ -99,6 +108,8 @@ def convert(
                 crop=crop,
             ),
             overrides=layer or (),
+            passes=passes or (),
+            target=target,
             progress=report,
             **scheme_options,
         )

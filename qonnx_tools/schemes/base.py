@@ -93,6 +93,9 @@ class Scheme(ABC):
         _in_range("bias_bits", self.bias_bits, 2, 32)
         _in_range("batch_norm_bits", self.batch_norm_bits, 2, 24)
         FixedPoint.rounding_code(self.rounding)
+        if self.batch_norm not in list(BatchNorm):
+            raise ConfigError(f"batch-norm is '{self.batch_norm}'; choose one of {', '.join(BatchNorm)}")
+        object.__setattr__(self, "batch_norm", BatchNorm(self.batch_norm))  # a name is welcome too
         if self.granularity not in GRANULARITIES:
             raise ConfigError(f"granularity is '{self.granularity}'; choose one of {', '.join(GRANULARITIES)}")
 

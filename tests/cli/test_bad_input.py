@@ -325,7 +325,7 @@ def test_plan_beside_format_options(qonnx, untouched, option):
         (["--scheme", "fixed", "--first-last", "fixed8"], ("first-last does not apply to scheme fixed",)),
         (["--rounding", "up"], ("rounding 'up' is unknown", "half_even")),
         (["--granularity", "pixel"], ("granularity is 'pixel'", "channel, layer")),
-        (["--batch-norm", "drop"], ("--batch-norm is 'drop'", "fold")),
+        (["--batch-norm", "drop"], ("batch-norm is 'drop'", "fold")),
         (["--layer", "nothing*:weight_bits=4"], ("'nothing*' matches no layer and no tensor",)),
         (["--layer", "first=4"], ("'first=4' is not PATTERN:option=value",)),
         (["--layer", "first:weight_bits=99"], ("weight-bits is 99",)),

@@ -166,6 +166,7 @@ def test_overrides_by_name_and_by_glob_the_later_one_wins():
         ("fixed", {"weight_bits": 0}, [], "weight-bits is 0; it must lie in 1..16"),
         ("fixed", {"activation_bits": 17}, [], "activation-bits is 17"),
         ("fixed", {"granularity": "pixel"}, [], "granularity is 'pixel'; choose one of channel, layer"),
+        ("fixed", {"batch_norm": "melt"}, [], "batch-norm is 'melt'; choose one of fold, merge, separate"),
         ("fixed", {"bias_bits": 64}, [], "bias-bits is 64"),
         ("fixed", {"rounding": "nearest"}, [], "rounding 'nearest' is unknown"),
         ("log", {"weight_bits": 9}, [], "bits is 9; a log format has 2 to 8 bits"),
