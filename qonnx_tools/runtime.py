@@ -113,7 +113,8 @@ def fold_constant_quantizers(proto: onnx.ModelProto) -> int:
             kept.append(node)
             continue
         (result,) = op.reference([numpy_helper.to_array(values[name]) for name in node.input], _attributes(node))
-        proto.graph.initializer.append(numpy_helper.from_array(result, node.output[0]))
+        values[node.output[0]] = numpy_helper.from_array(result, node.output[0])
+        proto.graph.initializer.append(values[node.output[0]])
         folded += 1
     del proto.graph.node[:]
     proto.graph.node.extend(kept)
