@@ -22,6 +22,8 @@ struct TensorTypeAndShapeInfo;
 struct KernelInfo;
 struct KernelContext;
 struct ShapeInferContext;
+struct OpAttribute;
+struct TypeInfo;
 
 enum class ErrorCode : std::int32_t {
   kFail = 1,
@@ -43,6 +45,7 @@ enum class ElementType : std::int32_t {
 
 enum class Characteristic : std::int32_t { kRequired = 0, kOptional = 1, kVariadic = 2 };
 enum class MemoryType : std::int32_t { kDefault = 0 };
+enum class AttributeType : std::int32_t { kInt = 1, kInts = 2 };
 
 struct CustomOp;
 
@@ -59,7 +62,9 @@ struct Api {
   Status* (*AddCustomOpDomain)(SessionOptions* options, CustomOpDomain* domain);
   Unused unused_29[22];
   Status* (*GetTensorMutableData)(Value* value, void** out);
-  Unused unused_52[5];
+  Unused unused_52[3];
+  Status* (*CastTypeInfoToTensorInfo)(const TypeInfo* info, const TensorTypeAndShapeInfo** out);
+  Unused unused_56;
   Status* (*CreateTensorTypeAndShapeInfo)(TensorTypeAndShapeInfo** out);
   Status* (*SetTensorElementType)(TensorTypeAndShapeInfo* info, ElementType type);
   Status* (*SetDimensions)(TensorTypeAndShapeInfo* info, const std::int64_t* dims,
@@ -86,7 +91,8 @@ struct Api {
                                      const std::int64_t* dims, std::size_t count, Value** out);
   Unused unused_92;
   void (*ReleaseStatus)(Status* status);
-  Unused unused_94[5];
+  Unused unused_94[4];
+  void (*ReleaseTypeInfo)(TypeInfo* info);
   void (*ReleaseTensorTypeAndShapeInfo)(TensorTypeAndShapeInfo* info);
   Unused unused_100;
   void (*ReleaseCustomOpDomain)(CustomOpDomain* domain);
@@ -97,21 +103,29 @@ struct Api {
                                                std::int64_t* out, std::size_t* size);
   Unused unused_164[66];
   Status* (*KernelInfo_GetInputCount)(const KernelInfo* info, std::size_t* out);
-  Unused unused_231[13];
+  Unused unused_231[3];
+  Status* (*KernelInfo_GetInputTypeInfo)(const KernelInfo* info, std::size_t index, TypeInfo** out);
+  Status* (*KernelInfo_GetOutputTypeInfo)(const KernelInfo* info, std::size_t index,
+                                          TypeInfo** out);
+  Unused unused_236[8];
   Status* (*KernelInfo_GetNodeName)(const KernelInfo* info, char* out, std::size_t* size);
   Unused unused_245[4];
   Status* (*KernelInfoGetConstantInput_tensor)(const KernelInfo* info, std::size_t index,
                                                int* is_constant, const Value** out);
-  Unused unused_250[18];
+  Unused unused_250[17];
+  Status* (*ShapeInferContext_GetInputCount)(const ShapeInferContext* context, std::size_t* out);
   Status* (*ShapeInferContext_GetInputTypeShape)(const ShapeInferContext* context,
                                                  std::size_t index, TensorTypeAndShapeInfo** out);
-  Unused unused_269;
+  Status* (*ShapeInferContext_GetAttribute)(const ShapeInferContext* context, const char* name,
+                                            const OpAttribute** out);
   Status* (*ShapeInferContext_SetOutputTypeShape)(const ShapeInferContext* context,
                                                   std::size_t index,
                                                   const TensorTypeAndShapeInfo* info);
   Status* (*SetSymbolicDimensions)(TensorTypeAndShapeInfo* info, const char** names,
                                    std::size_t count);
-  Unused unused_272[2];
+  Status* (*ReadOpAttr)(const OpAttribute* attribute, AttributeType type, void* data,
+                        std::size_t bytes, std::size_t* out);
+  Unused unused_273;
   Status* (*KernelContext_ParallelFor)(const KernelContext* context,
                                        void (*function)(void* user, std::size_t index),
                                        std::size_t total, std::size_t batches, void* user);
@@ -158,6 +172,7 @@ static_assert(offsetof(Api, GetErrorMessage) == 2 * kPointer);
 static_assert(offsetof(Api, CreateCustomOpDomain) == 26 * kPointer);
 static_assert(offsetof(Api, AddCustomOpDomain) == 28 * kPointer);
 static_assert(offsetof(Api, GetTensorMutableData) == 51 * kPointer);
+static_assert(offsetof(Api, CastTypeInfoToTensorInfo) == 55 * kPointer);
 static_assert(offsetof(Api, CreateTensorTypeAndShapeInfo) == 57 * kPointer);
 static_assert(offsetof(Api, SetDimensions) == 59 * kPointer);
 static_assert(offsetof(Api, GetSymbolicDimensions) == 63 * kPointer);
@@ -166,15 +181,20 @@ static_assert(offsetof(Api, KernelInfoGetAttribute_float) == 85 * kPointer);
 static_assert(offsetof(Api, KernelContext_GetInputCount) == 88 * kPointer);
 static_assert(offsetof(Api, KernelContext_GetOutput) == 91 * kPointer);
 static_assert(offsetof(Api, ReleaseStatus) == 93 * kPointer);
+static_assert(offsetof(Api, ReleaseTypeInfo) == 98 * kPointer);
 static_assert(offsetof(Api, ReleaseTensorTypeAndShapeInfo) == 99 * kPointer);
 static_assert(offsetof(Api, ReleaseCustomOpDomain) == 101 * kPointer);
 static_assert(offsetof(Api, KernelInfoGetAttributeArray_float) == 162 * kPointer);
 static_assert(offsetof(Api, KernelInfo_GetInputCount) == 230 * kPointer);
+static_assert(offsetof(Api, KernelInfo_GetInputTypeInfo) == 234 * kPointer);
 static_assert(offsetof(Api, KernelInfo_GetNodeName) == 244 * kPointer);
 static_assert(offsetof(Api, KernelInfoGetConstantInput_tensor) == 249 * kPointer);
+static_assert(offsetof(Api, ShapeInferContext_GetInputCount) == 267 * kPointer);
 static_assert(offsetof(Api, ShapeInferContext_GetInputTypeShape) == 268 * kPointer);
 static_assert(offsetof(Api, ShapeInferContext_SetOutputTypeShape) == 270 * kPointer);
+static_assert(offsetof(Api, ShapeInferContext_GetAttribute) == 269 * kPointer);
 static_assert(offsetof(Api, SetSymbolicDimensions) == 271 * kPointer);
+static_assert(offsetof(Api, ReadOpAttr) == 272 * kPointer);
 static_assert(offsetof(Api, KernelContext_ParallelFor) == 274 * kPointer);
 
 }  // namespace qonnx_tools::ort

@@ -1,7 +1,5 @@
 #include "glue/attributes.h"
 
-#include <vector>
-
 #include "glue/host.h"
 
 namespace qonnx_tools {
@@ -34,6 +32,19 @@ int Attributes::IntWithin(const char* name, int low, int high, std::optional<int
 
 bool Attributes::Bool(const char* name, std::optional<bool> missing) const {
   return Int(name, missing) != 0;
+}
+
+std::vector<std::int64_t> Attributes::Ints(const char* name) const {
+  std::size_t size = 0;
+  const bool found =
+      Succeeds(Host().KernelInfoGetAttributeArray_int64(info_, name, nullptr, &size));
+  if (!found || size == 0) {
+    if (HasOtherType(name)) RaiseMissing(name, "a list of ints");
+    return {};
+  }
+  std::vector<std::int64_t> values(size);
+  Check(Host().KernelInfoGetAttributeArray_int64(info_, name, values.data(), &size));
+  return values;
 }
 
 std::string Attributes::String(const char* name, std::optional<std::string> missing) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "abi/ort_abi.h"
 
@@ -20,6 +21,8 @@ class Attributes {
   int IntWithin(const char* name, int low, int high, std::optional<int> missing = {}) const;
   // An int that is zero for false.
   bool Bool(const char* name, std::optional<bool> missing = {}) const;
+  // A list of ints; empty if it is missing.
+  std::vector<std::int64_t> Ints(const char* name) const;
   std::string String(const char* name, std::optional<std::string> missing = {}) const;
 
  private:

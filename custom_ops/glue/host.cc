@@ -18,6 +18,30 @@ void Check(ort::Status* status) {
   throw Error(message);
 }
 
+const char* TypeName(ort::ElementType type) {
+  switch (type) {
+    case ort::ElementType::kFloat:
+      return "float32";
+    case ort::ElementType::kUint8:
+      return "uint8";
+    case ort::ElementType::kInt8:
+      return "int8";
+    case ort::ElementType::kUint16:
+      return "uint16";
+    case ort::ElementType::kInt16:
+      return "int16";
+    case ort::ElementType::kInt32:
+      return "int32";
+    case ort::ElementType::kInt64:
+      return "int64";
+    case ort::ElementType::kDouble:
+      return "float64";
+    case ort::ElementType::kUndefined:
+      break;
+  }
+  return "of another type";
+}
+
 Tensor ViewOf(const ort::Value* value) {
   Tensor tensor;
   if (value == nullptr) return tensor;

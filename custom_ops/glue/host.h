@@ -40,6 +40,9 @@ struct Tensor {
   const float* Floats() const { return static_cast<const float*>(data); }
 };
 
+// "int8", for messages.
+const char* TypeName(ort::ElementType type);
+
 // A null value gives a tensor that is not present.
 Tensor ViewOf(const ort::Value* value);
 

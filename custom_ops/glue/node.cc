@@ -12,15 +12,6 @@ namespace {
 // size. The chunks do not depend on the number of threads, nor do the results on the chunks.
 constexpr std::size_t kChunk = 32768;
 
-std::string NodeName(const ort::KernelInfo* info) {
-  std::size_t size = 0;
-  Check(Host().KernelInfo_GetNodeName(info, nullptr, &size));
-  std::string name(size, '\0');
-  Check(Host().KernelInfo_GetNodeName(info, name.data(), &size));
-  name.resize(std::strlen(name.c_str()));
-  return name;
-}
-
 struct Work {
   const Prepared& prepared;
   const BroadcastIndex& index;
@@ -36,12 +27,6 @@ struct Work {
   }
 };
 
-const ort::Value* InputValue(const ort::KernelContext* context, std::size_t index) {
-  const ort::Value* value = nullptr;
-  Check(Host().KernelContext_GetInput(context, index, &value));
-  return value;
-}
-
 float* OutputData(ort::KernelContext* context, const Shape& shape) {
   ort::Value* value = nullptr;
   Check(Host().KernelContext_GetOutput(context, 0, shape.dims.data(), shape.rank, &value));
@@ -51,6 +36,21 @@ float* OutputData(ort::KernelContext* context, const Shape& shape) {
 }
 
 }  // namespace
+
+std::string NodeName(const ort::KernelInfo* info) {
+  std::size_t size = 0;
+  Check(Host().KernelInfo_GetNodeName(info, nullptr, &size));
+  std::string name(size, '\0');
+  Check(Host().KernelInfo_GetNodeName(info, name.data(), &size));
+  name.resize(std::strlen(name.c_str()));
+  return name;
+}
+
+const ort::Value* InputValue(const ort::KernelContext* context, std::size_t index) {
+  const ort::Value* value = nullptr;
+  Check(Host().KernelContext_GetInput(context, index, &value));
+  return value;
+}
 
 Node::Node(const OpDefinition& op, const ort::KernelInfo* info) : op_(op), name_(NodeName(info)) {
   try {

@@ -1,4 +1,4 @@
-// One node in a session: the op, what is known of its inputs, and how it runs.
+// One node of a Quantizer in a session: what is known of its inputs, and how it runs.
 
 #pragma once
 
@@ -8,16 +8,21 @@
 #include <string>
 #include <vector>
 
+#include "glue/hosted_kernel.h"
 #include "glue/quantizer.h"
 
 namespace qonnx_tools {
 
-class Node {
+// The name of a node, for messages.
+std::string NodeName(const ort::KernelInfo* info);
+const ort::Value* InputValue(const ort::KernelContext* context, std::size_t index);
+
+class Node final : public HostedKernel {
  public:
   // Checks attributes and constant inputs. Raises Error with the node and the op in the message.
   Node(const OpDefinition& op, const ort::KernelInfo* info);
 
-  void Compute(ort::KernelContext* context) const;
+  void Compute(ort::KernelContext* context) const override;
 
  private:
   void Create(const ort::KernelInfo* info);

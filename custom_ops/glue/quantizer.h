@@ -1,18 +1,17 @@
-// What an op is to the glue: inputs x and parameters, one output y of x's shape.
+// What an op on floats is to the glue: inputs x and parameters, one output y of x's shape.
 
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "core/shape.h"
 #include "glue/attributes.h"
 #include "glue/host.h"
+#include "glue/op_definition.h"
 #include "kernels/loop.h"
 
 namespace qonnx_tools {
@@ -75,30 +74,5 @@ class Quantizer {
   // number 0, x, may not be known yet.
   virtual std::unique_ptr<Prepared> PrepareInputs(std::span<const Tensor> inputs) const = 0;
 };
-
-struct Input {
-  const char* name;
-  ort::ElementType type;  // kUndefined: any number
-  bool optional = false;
-};
-
-struct OpDefinition {
-  const char* name;
-  std::vector<const char*> domains;
-  std::vector<Input> inputs;  // x first
-  std::unique_ptr<Quantizer> (*create)(const Attributes& attributes);
-};
-
-inline constexpr std::size_t kMaxInputs = 6;
-inline constexpr const char* kProjectDomain = "qonnx_tools.ops";
-inline constexpr std::initializer_list<const char*> kDialectDomains = {
-    "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"};
-
-// Every op file defines one of these at namespace scope; RegisterCustomOps registers them all.
-class RegisteredOp {
- public:
-  explicit RegisteredOp(OpDefinition definition);
-};
-std::span<const OpDefinition> RegisteredOps();
 
 }  // namespace qonnx_tools

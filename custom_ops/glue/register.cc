@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/level.h"
+#include "glue/code_node.h"
 #include "glue/node.h"
 #include "glue/shape_inference.h"
 
@@ -36,6 +37,22 @@ ort::Status* Guarded(const ort::Api& api, ort::ErrorCode code, Body body) noexce
   }
 }
 
+bool IsCodeOp(const ort::CustomOp* op) { return DefinitionOf(op).create_code_op != nullptr; }
+
+HostedKernel* NewKernel(const OpDefinition& definition, const ort::KernelInfo* info) {
+  if (definition.create_code_op != nullptr) return new CodeNode(definition, info);
+  return new Node(definition, info);
+}
+
+void Infer(const OpDefinition& definition, ort::ShapeInferContext* context) {
+  if (definition.infer == nullptr) {
+    InferSameShape(context);
+    return;
+  }
+  ShapeInference inference(context);
+  definition.infer(inference);
+}
+
 HostedOp Hosted(const OpDefinition& definition) {
   using ort::CustomOp;
   HostedOp op = {};
@@ -47,14 +64,18 @@ HostedOp Hosted(const OpDefinition& definition) {
     return DefinitionOf(self).inputs[i].type;
   };
   op.GetInputTypeCount = [](const CustomOp* self) { return DefinitionOf(self).inputs.size(); };
-  op.GetOutputType = [](const CustomOp*, std::size_t) { return ort::ElementType::kFloat; };
+  // Undefined: the type is what shape inference says, which reads it from attribute 'to'.
+  op.GetOutputType = [](const CustomOp* self, std::size_t) {
+    return IsCodeOp(self) ? ort::ElementType::kUndefined : ort::ElementType::kFloat;
+  };
   op.GetOutputTypeCount = [](const CustomOp*) { return std::size_t{1}; };
   op.GetInputCharacteristic = [](const CustomOp* self, std::size_t i) {
     return DefinitionOf(self).inputs[i].optional ? ort::Characteristic::kOptional
                                                  : ort::Characteristic::kRequired;
   };
-  op.GetOutputCharacteristic = [](const CustomOp*, std::size_t) {
-    return ort::Characteristic::kRequired;
+  // onnxruntime takes an output of undefined type beside several such inputs if it is optional.
+  op.GetOutputCharacteristic = [](const CustomOp* self, std::size_t) {
+    return IsCodeOp(self) ? ort::Characteristic::kOptional : ort::Characteristic::kRequired;
   };
   op.GetInputMemoryType = [](const CustomOp*, std::size_t) { return ort::MemoryType::kDefault; };
   op.GetVariadicInputMinArity = [](const CustomOp*) { return 0; };
@@ -64,15 +85,16 @@ HostedOp Hosted(const OpDefinition& definition) {
   op.CreateKernelV2 = [](const CustomOp* self, const ort::Api* api, const ort::KernelInfo* info,
                          void** kernel) {
     return Guarded(*api, ort::ErrorCode::kInvalidArgument,
-                   [&] { *kernel = new Node(DefinitionOf(self), info); });
+                   [&] { *kernel = NewKernel(DefinitionOf(self), info); });
   };
   op.KernelComputeV2 = [](void* kernel, ort::KernelContext* context) {
     return Guarded(Host(), ort::ErrorCode::kInvalidArgument,
-                   [&] { static_cast<const Node*>(kernel)->Compute(context); });
+                   [&] { static_cast<const HostedKernel*>(kernel)->Compute(context); });
   };
-  op.KernelDestroy = [](void* kernel) { delete static_cast<Node*>(kernel); };
-  op.InferOutputShapeFn = [](const CustomOp*, ort::ShapeInferContext* context) {
-    return Guarded(Host(), ort::ErrorCode::kInvalidArgument, [&] { InferSameShape(context); });
+  op.KernelDestroy = [](void* kernel) { delete static_cast<HostedKernel*>(kernel); };
+  op.InferOutputShapeFn = [](const CustomOp* self, ort::ShapeInferContext* context) {
+    return Guarded(Host(), ort::ErrorCode::kInvalidArgument,
+                   [&] { Infer(DefinitionOf(self), context); });
   };
   op.GetStartVersion = [](const CustomOp*) { return 1; };
   op.GetEndVersion = [](const CustomOp*) { return std::numeric_limits<int>::max(); };

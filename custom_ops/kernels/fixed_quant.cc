@@ -6,27 +6,6 @@
 namespace qonnx_tools {
 namespace {
 
-// x - RoundHalfEven(x) is exact, so ties are recognised exactly; floor(x + 0.5) would not be.
-template <Rounding rounding>
-inline float Round(float x) {
-  if constexpr (rounding == Rounding::kHalfUp) {
-    const float nearest = RoundHalfEven(x);
-    return x - nearest == 0.5f ? nearest + 1.0f : nearest;
-  } else if constexpr (rounding == Rounding::kHalfAway) {
-    const float size = __builtin_fabsf(x);
-    const float nearest = RoundHalfEven(size);
-    return __builtin_copysignf(size - nearest == 0.5f ? nearest + 1.0f : nearest, x);
-  } else if constexpr (rounding == Rounding::kFloor) {
-    return Floor(x);
-  } else if constexpr (rounding == Rounding::kCeil) {
-    return Ceil(x);
-  } else if constexpr (rounding == Rounding::kTowardZero) {
-    return TowardZero(x);
-  } else {
-    return RoundHalfEven(x);
-  }
-}
-
 template <Rounding rounding>
 class FixedQuantElement {
  public:

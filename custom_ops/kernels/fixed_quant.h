@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/loop.h"
+#include "kernels/rounding_mode.h"
 
 namespace qonnx_tools {
 
@@ -12,10 +13,6 @@ struct FixedQuantParameters {
   float low;          // the code range
   float high;
 };
-
-// Positions as in arithmetic/rounding.py.
-enum class Rounding { kHalfEven, kHalfUp, kHalfAway, kFloor, kCeil, kTowardZero };
-inline constexpr int kRoundings = 6;
 
 struct FixedQuantTable {
   Loops<FixedQuantParameters> by_rounding[kRoundings];

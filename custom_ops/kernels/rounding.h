@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "kernels/rounding_mode.h"
+
 namespace qonnx_tools {
 namespace {
 
@@ -32,6 +34,27 @@ inline float Floor(float x) {
 inline float Ceil(float x) { return -Floor(-x); }
 
 inline float TowardZero(float x) { return __builtin_copysignf(Floor(__builtin_fabsf(x)), x); }
+
+// x - RoundHalfEven(x) is exact, so ties are recognised exactly; floor(x + 0.5) would not be.
+template <Rounding rounding>
+inline float Round(float x) {
+  if constexpr (rounding == Rounding::kHalfUp) {
+    const float nearest = RoundHalfEven(x);
+    return x - nearest == 0.5f ? nearest + 1.0f : nearest;
+  } else if constexpr (rounding == Rounding::kHalfAway) {
+    const float size = __builtin_fabsf(x);
+    const float nearest = RoundHalfEven(size);
+    return __builtin_copysignf(size - nearest == 0.5f ? nearest + 1.0f : nearest, x);
+  } else if constexpr (rounding == Rounding::kFloor) {
+    return Floor(x);
+  } else if constexpr (rounding == Rounding::kCeil) {
+    return Ceil(x);
+  } else if constexpr (rounding == Rounding::kTowardZero) {
+    return TowardZero(x);
+  } else {
+    return RoundHalfEven(x);
+  }
+}
 
 }  // namespace
 }  // namespace qonnx_tools

@@ -7,6 +7,10 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
+from qonnx_tools.arithmetic import integer
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.rounding import Rounding
+from qonnx_tools.arithmetic.window import Window
 from qonnx_tools.runtime import library_path
 
 PROJECT = "qonnx_tools.ops"
@@ -70,6 +74,83 @@ def run_node() -> Callable[..., np.ndarray]:
         return session.run(None, {name: value for name, value in feed.items() if name in wanted})[0]
 
     return run
+
+
+def codes_model(
+    op: str, inputs: Sequence[np.ndarray | None], attributes: dict, constant: Sequence[int] | None, data: int
+) -> tuple[bytes, dict[str, np.ndarray]]:
+    """A model of one op on codes, its output type undeclared, and what to feed it; inputs that are None are left out.
+
+    The first ``data`` inputs, or all but those in ``constant``, are graph inputs.
+    """
+    names = ["" if value is None else f"i{position}" for position, value in enumerate(inputs)]
+    given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
+    fixed = set(names[data:]) if constant is None else {names[position] for position in constant}
+    element = helper.np_dtype_to_tensor_dtype
+    graph = helper.make_graph(
+        [
+            helper.make_node(op, names, ["codes"], name="the_node", domain=PROJECT, **attributes),
+            helper.make_node("Identity", ["codes"], ["y"]),
+        ],
+        "one_node",
+        [helper.make_tensor_value_info(n, element(v.dtype), v.shape) for n, v in given.items() if n not in fixed],
+        [helper.make_tensor_value_info("y", attributes.get("to", 1), None)],
+        [numpy_helper.from_array(value, name) for name, value in given.items() if name in fixed],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(PROJECT, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return model, {name: value for name, value in given.items() if name not in fixed}
+
+
+@pytest.fixture(scope="session")
+def run_codes() -> Callable[..., np.ndarray]:
+    """Return the output of one op on codes; keywords ``threads``, ``constant`` (positions) and ``data`` (count)."""
+
+    def run(
+        op: str,
+        inputs: Sequence[np.ndarray | None],
+        attributes: dict,
+        threads: int = 1,
+        constant: Sequence[int] | None = None,
+        data: int = 1,
+    ) -> np.ndarray:
+        model, feed = codes_model(op, inputs, attributes, constant, data)
+        session = open_session(model, threads)
+        session.run(None, feed)  # scratch memory is not clean the second time
+        return session.run(None, feed)[0]
+
+    return run
+
+
+def accumulators(op: str, inputs: Sequence[np.ndarray | None], attributes: dict) -> np.ndarray:
+    """The sums of an accumulating op, bias included, wrapped."""
+    x, w = inputs[0], inputs[1]
+    bias = inputs[3] if len(inputs) > 3 and inputs[3] is not None else np.int64(0)
+    if op.startswith("Shift"):
+        w = integer.log_weights(w, attributes["weight_bits"])
+    if op.endswith("Gemm"):
+        sums = integer.gemm(x, w, transpose=bool(attributes["transB"]))
+    else:
+        window = Window.of(*(attributes.get(name, ()) for name in ("kernel_shape", "strides", "pads", "dilations")))
+        sums = integer.convolve(x, w, window, attributes["group"])
+    return integer.wrap(sums + integer.along(bias, sums.shape, 1), attributes["accumulator_bits"])
+
+
+@pytest.fixture(scope="session")
+def reference_codes() -> Callable[..., np.ndarray]:
+    """Return what the numpy reference gives for an accumulating op."""
+
+    def compute(op: str, inputs: Sequence[np.ndarray | None], attributes: dict) -> np.ndarray:
+        inputs = [*inputs, *[None] * (6 - len(inputs))]
+        multiplier = np.int64(1) if inputs[4] is None else inputs[4]
+        addend = np.int64(0) if inputs[5] is None else inputs[5]
+        target = FixedPoint(attributes["bits"], 0, bool(attributes["signed"]), bool(attributes["narrow"]))
+        rounding = list(Rounding)[attributes["rounding"]]
+        sums = accumulators(op, inputs, attributes)
+        codes = integer.affine(sums, multiplier, addend, inputs[2], target, rounding)
+        return codes.astype(helper.tensor_dtype_to_np_dtype(attributes["to"]))
+
+    return compute
 
 
 @pytest.fixture(scope="session")

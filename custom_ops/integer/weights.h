@@ -1,0 +1,51 @@
+// Integer weights, and how they are packed for kernels/multiply.h: once, when a session is created.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "integer/output_format.h"
+#include "kernels/pack.h"
+
+namespace qonnx_tools {
+
+// w[row][k], modulo 2^64. Rows are output channels.
+struct WeightMatrix {
+  std::size_t rows = 0;
+  std::size_t depth = 0;
+  std::vector<std::int64_t> values;
+};
+
+// sum |w| of each row times the largest |x|, saturated to 2^63.
+std::vector<std::uint64_t> AccumulatorBounds(const WeightMatrix& weights, Carrier x);
+// What must be added to each row's accumulator because x is packed with an offset.
+std::vector<std::int64_t> PackingCorrections(const WeightMatrix& weights, Carrier x, Units units);
+// Whether x can be packed as bytes for these weights on the selected level.
+Units UnitsFor(const WeightMatrix& weights, Carrier x);
+
+constexpr std::size_t WidthOf(Units units) { return units == Units::kBytes ? 4 : 2; }
+
+// Whether the weights fit the numbers of a unit.
+bool FitUnits(const WeightMatrix& weights, Units units);
+
+// A run of steps that is accumulated in 32 bits, with weights of one plane: their digits of 15 bits
+// that count for 2^shift.
+struct Segment {
+  std::size_t first_step;
+  std::size_t steps;
+  int plane;  // -1: the weights as they are
+  int shift;
+};
+
+// How `weights` of `depth` (a multiple of the unit width) are divided. With exact = false the
+// accumulators are modulo 2^32, and the weights must fit units; with exact = true each segment's
+// sum fits 32 bits.
+std::vector<Segment> SegmentsOf(const WeightMatrix& weights, Carrier x, Units units, bool exact);
+
+// The unit of row `row` at step `step`, of one plane or all (-1).
+std::int32_t UnitAt(const WeightMatrix& weights, Units units, int plane, std::size_t row,
+                    std::size_t step);
+
+}  // namespace qonnx_tools

@@ -1,0 +1,132 @@
+// FixedConv and ShiftConv: convolutions of codes.
+
+#include "integer/convolution.h"
+
+#include "ops/spatial.h"
+#include "ops/weighted_op.h"
+
+namespace qonnx_tools {
+namespace {
+
+class ConvolutionKernel final : public CodeKernel {
+ public:
+  ConvolutionKernel(const Window& window, const ConvolutionGeometry& geometry,
+                    const WeightMatrix& weights, Carrier x, const OutputFormat& format,
+                    int accumulator_bits, const ChannelParameters& parameters)
+      : window_(window),
+        in_channels_(geometry.groups * geometry.in_channels),
+        out_channels_(geometry.groups * geometry.out_channels),
+        convolution_(geometry, weights, x, format, accumulator_bits, parameters) {}
+
+  Shape OutputShape(std::span<const Tensor> inputs) const override {
+    const Shape& x = inputs[0].shape;
+    const SpatialSizes sizes = SizesFor(window_, x);
+    if (x.dims[1] != static_cast<std::int64_t>(in_channels_)) {
+      throw Error("input 'x' has shape " + x.Text() + "; w and group ask for " +
+                  std::to_string(in_channels_) + " channels");
+    }
+    Shape y = x;
+    y.dims[1] = static_cast<std::int64_t>(out_channels_);
+    for (std::size_t axis = 0; axis < window_.axes; ++axis) {
+      y.dims[2 + axis] = static_cast<std::int64_t>(sizes.out[2 - window_.axes + axis]);
+    }
+    return y;
+  }
+
+  void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
+    const SpatialSizes sizes = SizesFor(window_, inputs[0].shape);
+    const ImageSize size = {static_cast<std::size_t>(inputs[0].shape.dims[0]),
+                            {sizes.in[0], sizes.in[1]},
+                            {sizes.out[0], sizes.out[1]}};
+    convolution_.Run(size, inputs[0].data, y, workers);
+  }
+
+ private:
+  Window window_;
+  std::size_t in_channels_;
+  std::size_t out_channels_;
+  Convolution convolution_;
+};
+
+class ConvolutionOp final : public WeightedOp {
+ public:
+  ConvolutionOp(const Attributes& attributes, WeightKind kind)
+      : WeightedOp(attributes, kind),
+        window_(ReadWindow(attributes)),
+        groups_(attributes.IntWithin("group", 1, 1 << 24, 1)) {}
+
+  void CheckParameter(std::size_t input, const Tensor& tensor) const override {
+    WeightedOp::CheckParameter(input, tensor);
+    if (input == 1) CheckWeights(tensor.shape);
+  }
+
+  std::unique_ptr<CodeKernel> Prepare(std::span<const Tensor> inputs) const override {
+    const Shape& w = inputs[1].shape;
+    ConvolutionGeometry geometry;
+    const auto channels = static_cast<std::size_t>(w.dims[0]);
+    geometry.groups = static_cast<std::size_t>(groups_);
+    geometry.in_channels = static_cast<std::size_t>(w.dims[1]);
+    geometry.out_channels = channels / geometry.groups;
+    for (int axis = 0; axis < 2; ++axis) {
+      geometry.kernel[axis] = window_.kernel[axis];
+      geometry.stride[axis] = window_.stride[axis];
+      geometry.dilation[axis] = window_.dilation[axis];
+      geometry.pad_begin[axis] = window_.pad_begin[axis];
+      geometry.pad_end[axis] = window_.pad_end[axis];
+    }
+    const WeightMatrix weights = {channels, w.Count() / channels, Weights(inputs[1])};
+    return std::make_unique<ConvolutionKernel>(window_, geometry, weights,
+                                               CarrierOf(inputs[0].type), format_,
+                                               accumulator_bits_, ReadChannels(inputs, channels));
+  }
+
+ private:
+  void CheckWeights(const Shape& w) const {
+    bool fits = w.rank == window_.axes + 2 && w.Count() > 0;
+    for (std::size_t axis = 0; fits && axis < window_.axes; ++axis) {
+      fits = w.dims[2 + axis] == static_cast<std::int64_t>(window_.kernel[2 - window_.axes + axis]);
+    }
+    if (!fits) {
+      throw Error("input 'w' has shape " + w.Text() +
+                  "; give it as [M, C/group, kernel_shape], none of them 0");
+    }
+    if (w.dims[0] % groups_ != 0) {
+      throw Error("input 'w' has shape " + w.Text() + "; its " + std::to_string(w.dims[0]) +
+                  " output channels do not divide into attribute 'group', " +
+                  std::to_string(groups_));
+    }
+  }
+
+  Window window_;
+  int groups_;
+};
+
+void InferConvolution(ShapeInference& inference) {
+  InferredShape x = inference.Input(0);
+  const InferredShape w = inference.Input(1);
+  if (x.empty()) x.resize(w.size());
+  InferredShape y = InferWindowed(inference, x);
+  y.insert(y.begin(), {x.empty() ? InferredDim{} : x[0], w.empty() ? InferredDim{} : w[0]});
+  inference.SetOutput(y, inference.To());
+}
+
+template <WeightKind kind>
+std::unique_ptr<CodeOp> Create(const Attributes& attributes) {
+  return std::make_unique<ConvolutionOp>(attributes, kind);
+}
+
+const RegisteredOp fixed({"FixedConv",
+                          {kProjectDomain},
+                          WeightedInputs(),
+                          nullptr,
+                          Create<WeightKind::kFixed>,
+                          InferConvolution});
+const RegisteredOp shift({"ShiftConv",
+                          {kProjectDomain},
+                          WeightedInputs(),
+                          nullptr,
+                          Create<WeightKind::kShift>,
+                          InferConvolution});
+
+}  // namespace
+}  // namespace qonnx_tools

@@ -1,0 +1,130 @@
+"""Convolutions and matrix products on codes equal the numpy reference, to the bit."""
+
+import os
+
+import numpy as np
+import pytest
+
+CARRIERS = {2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32}
+SEED = int(os.environ.get("QONNX_TOOLS_TEST_SEED", "0"))
+
+
+def codes(source, dtype, shape):
+    """Codes of the whole range, the ends more often."""
+    info = np.iinfo(dtype)
+    values = source.integers(info.min, info.max, shape, endpoint=True)
+    ends = source.choice([info.min, info.max, 0], shape)
+    return np.where(source.random(shape) < 0.2, ends, values).astype(dtype)
+
+
+def output_format(source):
+    """Any output format with a carrier that holds it."""
+    to = int(source.choice(list(CARRIERS)))
+    info = np.iinfo(CARRIERS[to])
+    signed = int(info.min < 0)
+    bits = int(source.integers(0, min(info.bits, 32), endpoint=True))
+    narrow = int(signed and source.random() < 0.3)
+    return {"bits": bits, "signed": signed, "narrow": narrow, "to": to, "rounding": int(source.integers(6))}
+
+
+def parameters(source, channels, expected_bits):
+    """Shift, bias, multiplier and addend, some of them left out."""
+    per_channel = bool(source.integers(2))
+    shape = (channels,) if per_channel else ()
+    expected_bits = min(expected_bits, 48)
+    shift = source.integers(max(-3, expected_bits - 12), expected_bits + 2, shape)
+    bias_type = source.choice([np.int32, np.int64])
+    bias = source.integers(-(2 ** min(expected_bits, 30)), 2 ** min(expected_bits, 30), channels).astype(bias_type)
+    empty = np.zeros(0, np.float32)
+    inputs = [np.asarray(shift, np.int64), bias if source.random() < 0.7 else empty]
+    if source.random() < 0.4:
+        multiplier = source.integers(-(2**15), 2**15, shape).astype(np.int32)
+        inputs[0] = inputs[0] + 12
+        addend = np.asarray(source.integers(-(2**40), 2**40, shape), np.int64)
+        inputs += [multiplier, addend] if source.random() < 0.7 else [multiplier]
+    elif inputs[1] is empty:
+        inputs.pop()
+    return inputs
+
+
+def small(source, low, high):
+    return int(source.integers(low, high, endpoint=True))
+
+
+def weights(source, op, shape):
+    """Weights and the attributes that describe them."""
+    if op.startswith("Shift"):
+        bits = small(source, 2, 6)
+        largest = 2 ** (bits - 1) - 1
+        return source.integers(-largest, largest, shape, endpoint=True).astype(np.int8), {"weight_bits": bits}, largest
+    dtype = source.choice([np.int8, np.int8, np.int16, np.uint8, np.uint16])
+    w = codes(source, dtype, shape)
+    if dtype == np.int16 and source.random() < 0.5:
+        w >>= 6
+    return w, {}, int(np.abs(w.astype(np.int64)).max()).bit_length()
+
+
+def convolution_case(source, op):
+    axes = small(source, 1, 2)
+    group = small(source, 1, 4) if source.random() < 0.4 else 1
+    inner, outer = small(source, 1, 9), small(source, 1, 15)
+    if source.random() < 0.2:
+        group, inner, outer = small(source, 2, 20), 1, small(source, 1, 2)  # depthwise
+    if source.random() < 0.2:
+        inner = small(source, 60, 300)
+    kernel = [small(source, 1, 4) for _ in range(axes)] if source.random() < 0.7 else [1] * axes
+    strides = [small(source, 1, 3) for _ in range(axes)] if source.random() < 0.5 else [1] * axes
+    dilations = [small(source, 1, 2) for _ in range(axes)]
+    pads = [small(source, 0, 3) if source.random() < 0.5 else 0 for _ in range(2 * axes)]
+    extent = [dilation * (size - 1) + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+    spatial = [
+        max(1, extent[at] - pads[at] - pads[axes + at]) + small(source, 0, 30 if axes == 1 else 13)
+        for at in range(axes)
+    ]
+    x_type = source.choice([np.uint8, np.int8, np.uint16, np.int16])
+    x = codes(source, x_type, (small(source, 0, 2) or 1, group * inner, *spatial))
+    w, extra, size = weights(source, op, (group * outer, inner, *kernel))
+    window = {"kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": pads, "group": group}
+    depth = int(np.prod(w.shape[1:]))
+    return x, w, window | extra, size + np.iinfo(x_type).bits + depth.bit_length() // 2, group * outer
+
+
+def gemm_case(source, op):
+    depth, out = small(source, 1, 300), small(source, 1, 150)
+    x_type = source.choice([np.uint8, np.int8, np.uint16, np.int16])
+    x = codes(source, x_type, (small(source, 1, 20), depth))
+    transposed = small(source, 0, 1)
+    w, extra, size = weights(source, op, (out, depth) if transposed else (depth, out))
+    return x, w, {"transB": transposed} | extra, size + np.iinfo(x_type).bits + depth.bit_length() // 2, out
+
+
+def case(number, op):
+    source = np.random.default_rng([SEED, number, len(op), op.startswith("Shift")])
+    x, w, attributes, expected_bits, channels = (convolution_case if op.endswith("Conv") else gemm_case)(source, op)
+    attributes |= output_format(source)
+    attributes["accumulator_bits"] = int(source.choice([64, 32, 33, 40, 48, 24, 17, 8, 1, 31]))
+    return [x, w, *parameters(source, channels, expected_bits)], attributes
+
+
+def present(inputs):
+    """None where an input is left out."""
+    return [None if value.dtype == np.float32 else value for value in inputs]
+
+
+@pytest.mark.parametrize("op", ["FixedConv", "ShiftConv", "FixedGemm", "ShiftGemm"])
+@pytest.mark.parametrize("part", range(4))
+def test_random_nodes_equal_the_reference(op, part, run_codes, reference_codes):
+    for number in range(part * 40, part * 40 + 40):
+        inputs, attributes = case(number, op)
+        found = run_codes(op, present(inputs), attributes, threads=1 + number % 2)
+        expected = reference_codes(op, present(inputs), attributes)
+        what = (number, attributes, [(value.dtype, value.shape) for value in inputs])
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape), what
+        np.testing.assert_array_equal(found, expected, err_msg=str(what))
+
+
+@pytest.mark.parametrize("op", ["FixedConv", "FixedGemm"])
+def test_parameters_that_vary_give_the_same(op, run_codes):
+    inputs, attributes = case(3, op)
+    expected = run_codes(op, present(inputs), attributes)
+    np.testing.assert_array_equal(run_codes(op, present(inputs), attributes, constant=()), expected)
