@@ -114,11 +114,12 @@ def convert(
 
 
 def _passes_called(names: Iterable[str]) -> list[Pass]:
-    known = registered_passes()
+    known, called = registered_passes(), []
     for name in names:
         if name not in known:
             raise ConfigError(f"pass '{name}' is unknown; there are {', '.join(known)}")
-    return [known[name]() for name in names]
+        called.append(known[name]())
+    return called
 
 
 def _lowering_to(target: str) -> list[Pass]:

@@ -73,7 +73,7 @@ def quantizer_of(node: gs.Node) -> Quantizer | None:
         axis = _axis(values, node.inputs[0])
         if values.size > 1 and axis is None:
             return None
-        attributes = op.complete(dict(node.attrs))
+        attributes: dict[str, Any] = dict(op.complete(dict(node.attrs)))
         rounding = list(op.format.roundings)[int(attributes["rounding"])]
         return Quantizer(op.format_of(attributes, _parameter(values)), rounding, axis)
     if node.domain in QONNX_DOMAINS and node.op in ("Quant", "IntQuant"):

@@ -181,16 +181,22 @@ class Scheme(ABC):
         return TensorPlan(Role.BATCH_NORM, FixedPoint(bits, tuple(fracs.tolist())), rounding, 0)
 
     def bias_format(self, value: npt.NDArray[np.float32], grid: Bits) -> TensorPlan:
-        """Fixed point on the ``grid`` of what it is added to, 0-d or [C], or as near to it as the width allows."""
+        """Fixed point on the ``grid`` of what it is added to, 0-d or [C], or as near to it as the width allows.
+
+        The channels are the last dimension of ``value``. Where it has one number for all of them, that lies on the
+        grid of each; where it has more, as behind a grouped ConvTranspose, the grid repeats.
+        """
+        channels = value.shape[-1] if value.ndim else 1
+        if grid.ndim:
+            grid = grid.min() if channels % grid.size else np.tile(grid, channels // grid.size)
         largest = np.abs(value, dtype=np.float64)
-        if grid.ndim == 0:
-            largest = largest.max(initial=0.0)
+        largest = largest.max(axis=tuple(range(value.ndim - 1)) if grid.ndim else None, initial=0.0)
         with np.errstate(divide="ignore"):
             room = np.floor(np.log2((2 ** (self.bias_bits - 1) - 1) / largest))
         frac = np.clip(np.minimum(grid, room), *FRAC_RANGE).astype(np.int64)
         if frac.ndim == 0 or frac.min() == frac.max():
             return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, int(frac.flat[0])))
-        return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, tuple(frac.tolist())), axis=0)
+        return TensorPlan(Role.BIAS, FixedPoint(self.bias_bits, tuple(frac.tolist())), axis=value.ndim - 1)
 
 
 @cache
