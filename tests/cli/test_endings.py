@@ -162,23 +162,38 @@ def test_debug_does_not_stay(qonnx):
     assert qonnx("inspect", "nowhere.onnx").line == "error: nowhere.onnx: no such file"
 
 
-@pytest.mark.parametrize("arguments", [("inspect", "model.onnx"), ("inspect", "model.onnx", "--json"), ("--version",)])
-def test_a_reader_that_goes_away(arguments):
+SHOWING = pytest.mark.parametrize(
+    "arguments", [("inspect", "model.onnx"), ("inspect", "model.onnx", "--json"), ("--version",)]
+)
+BUFFERED = pytest.mark.parametrize("unbuffered", ["", "1"])
+
+
+def written_to(output, arguments, unbuffered) -> tuple[int, str]:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    command = [*COMMAND, *arguments]
+    run = subprocess.run(
+        command, stdout=output, stderr=subprocess.PIPE, text=True, check=False, env=environment, timeout=60
+    )
+    return run.returncode, run.stderr
+
+
+@SHOWING
+@BUFFERED
+def test_a_reader_that_goes_away(arguments, unbuffered):
     """Like ``qonnx inspect m | head -1``, with a reader that is gone from the start."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:
-        run = subprocess.run([*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
-    assert (run.returncode, run.stderr) == (1, "")
+        assert written_to(nobody, arguments, unbuffered) == (1, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("arguments", [("inspect", "model.onnx"), ("inspect", "model.onnx", "--json"), ("--version",)])
-def test_standard_output_on_a_full_disk(arguments):
+@SHOWING
+@BUFFERED
+def test_standard_output_on_a_full_disk(arguments, unbuffered):
+    line = "error: standard output cannot be written: No space left on device; send it elsewhere\n"
     with Path("/dev/full").open("w") as full:
-        run = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert run.returncode == 1
-    assert run.stderr == ("error: standard output cannot be written: No space left on device; send it elsewhere\n")
+        assert written_to(full, arguments, unbuffered) == (1, line)
 
 
 def test_import_of_the_command_loads_nothing_slow():
