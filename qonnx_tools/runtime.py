@@ -64,7 +64,7 @@ def session(
     present = {output.name for output in proto.graph.output}
     proto.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in outputs if name not in present)
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised; onnxruntime would print them as well
     options.intra_op_num_threads = threads or 0
     if not optimize:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -15,6 +15,8 @@ EXACT_UP_TO = 1 << 16
 """Tensors with more elements than this are judged by their histogram."""
 FINER_STEPS = 5
 """How many halvings of the step that just avoids saturation are tried; each halves the range too."""
+SCALE_BITS = 15
+"""Significant bits of a log scale."""
 LOG_CANDIDATES = np.arange(-4, 13) / 8
 """Octaves below the largest magnitude at which a log scale is tried: above it the next magnitude may fit better."""
 
@@ -79,12 +81,16 @@ def _fracs(largest: npt.ArrayLike, bits: int, signed: bool) -> npt.NDArray[np.in
 
 
 def _scales(largest: npt.ArrayLike, bits: int, steps: int, signed: bool) -> npt.NDArray[np.float32]:
-    """Return the scales to try, ``[candidates, *largest.shape]``: those whose magnitudes float32 can hold."""
+    """Return the scales to try, ``[candidates, *largest.shape]``: those whose magnitudes float32 can hold.
+
+    Each has SCALE_BITS significant bits, so that a small integer multiplier behind the accumulator stands for it.
+    """
     size = np.asarray(largest, dtype=np.float64)
     lowest = 2.0**-126 * 2.0 ** ((Log(bits, 2.0**126, steps, signed).count - 1) / steps) * 2
     octaves = LOG_CANDIDATES.reshape(-1, *[1] * size.ndim)
-    scales = np.clip(np.where(size > 0, size, 1.0) * 2.0**-octaves, lowest, 2.0**126)
-    return np.array(scales, dtype=np.float32)
+    mantissas, exponents = np.frexp(np.clip(np.where(size > 0, size, 1.0) * 2.0**-octaves, lowest, 2.0**126))
+    rounded = np.ldexp(np.rint(np.ldexp(mantissas, SCALE_BITS)), exponents - SCALE_BITS)
+    return np.array(rounded, dtype=np.float32)
 
 
 def _rows(values: Array, axis: int) -> Array:

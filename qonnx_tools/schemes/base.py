@@ -24,7 +24,7 @@ Bits = npt.NDArray[np.int64]
 """Fraction bits, 0-d or one a channel."""
 MAX_BITS = 16
 """Widest weights and activations."""
-SCALE_FRAC = 30
+SCALE_FRAC = 20
 """Most fraction bits of a batch-norm scale: what lies below changes no output, and shifts stay small."""
 GRANULARITIES = ("channel", "layer")
 """Whether each output channel of a layer has a weight format of its own, or all share one."""
