@@ -9,10 +9,9 @@ import onnx
 
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.rounding import Rounding
+from qonnx_tools.ops._fixed_point import BOUNDS, MOST_BITS, ROUND, formats, rounding_tables
 from qonnx_tools.ops.function import function
 from qonnx_tools.ops.op import DOMAIN, INT64, Attribute, FormatOp, Input
-
-MOST_BITS = 32
 
 
 class FixedQuant(FormatOp):
@@ -49,86 +48,26 @@ class FixedQuant(FormatOp):
         }
 
     def body(self, opset: int) -> onnx.FunctionProto:
-        low, high = FRAC_RANGE
-        most = max(-low, high)
-        bounds = [
-            _bounds(bits, signed, narrow) for signed in (0, 1) for narrow in (0, 1) for bits in range(MOST_BITS + 1)
-        ]
+        bounds = [target.float_code_range for target in formats()]
         tables = {
-            "powers": np.ldexp(np.float32(1), np.arange(-most, most + 1)),  # 2**k at k + most
-            "lows": np.array([bound[0] for bound in bounds]),  # at bits + 33 * narrow + 66 * signed
+            **rounding_tables(),
+            "lows": np.array([bound[0] for bound in bounds]),
             "highs": np.array([bound[1] for bound in bounds]),
-            "most": np.array(most, np.int64),
-            "sizes": np.array(MOST_BITS + 1, np.int64),
-            "zero": np.array(0, np.float32),
-            "one": np.array(1, np.float32),
-            "half": np.array(0.5, np.float32),
-            "minus_half": np.array(-0.5, np.float32),
-            **{mode.value: np.array(mode.code, np.int64) for mode in Rounding},
         }
         return function(self, opset, tables, _BODY)
 
 
-def _bounds(bits: int, signed: int, narrow: int) -> tuple[np.float32, np.float32]:
-    return FixedPoint(bits, 0, bool(signed), bool(signed and narrow)).float_code_range
-
-
-# Every step is exact but the multiplication by `up`, which over- and underflows like ldexp. Where and not Clip keeps
-# NaN. Adding zero would make -0 into +0 too, but onnxruntime removes such an Add.
-_BODY = """
-    bits = Constant <value_int: int = @bits> ()
-    signed = Constant <value_int: int = @signed> ()
-    narrow = Constant <value_int: int = @narrow> ()
-    mode = Constant <value_int: int = @rounding> ()
-
-    up_at = Add(frac, most)
-    up = Gather(powers, up_at)
-    down_at = Sub(most, frac)
-    down = Gather(powers, down_at)
-    scaled = Mul(x, up)
-
-    nearest = Round(scaled)
-    rest = Sub(scaled, nearest)
-    positive = Greater(scaled, zero)
-    negative = Less(scaled, zero)
-    is_half_up = Equal(mode, half_up)
-    is_half_away = Equal(mode, half_away)
-    away_up = And(is_half_away, positive)
-    ties_up = Or(is_half_up, away_up)
-    upper_tie = Equal(rest, half)
-    to_next = And(upper_tie, ties_up)
-    next = Add(nearest, one)
-    nearest_or_next = Where(to_next, next, nearest)
-    lower_tie = Equal(rest, minus_half)
-    away_down = And(is_half_away, negative)
-    to_previous = And(lower_tie, away_down)
-    previous = Sub(nearest, one)
-    to_nearest = Where(to_previous, previous, nearest_or_next)
-
-    is_floor = Equal(mode, floor)
-    is_ceil = Equal(mode, ceil)
-    is_toward_zero = Equal(mode, toward_zero)
-    zero_down = And(is_toward_zero, positive)
-    zero_up = And(is_toward_zero, negative)
-    goes_down = Or(is_floor, zero_down)
-    goes_up = Or(is_ceil, zero_up)
-    below = Floor(scaled)
-    above = Ceil(scaled)
-    down_or_nearest = Where(goes_down, below, to_nearest)
-    rounded = Where(goes_up, above, down_or_nearest)
-
-    narrow_at = Mul(narrow, sizes)
-    signed_twice = Add(signed, signed)
-    signed_at = Mul(signed_twice, sizes)
-    bits_at = Add(bits, narrow_at)
-    bounds_at = Add(bits_at, signed_at)
-    low = Gather(lows, bounds_at)
-    high = Gather(highs, bounds_at)
+# Where and not Clip keeps NaN. Adding zero would make -0 into +0 too, but onnxruntime removes such an Add.
+_BODY = f"""
+{ROUND}
+{BOUNDS}
     too_low = Less(rounded, low)
     at_least_low = Where(too_low, low, rounded)
     too_high = Greater(rounded, high)
     code = Where(too_high, high, at_least_low)
     is_zero = Equal(code, zero)
     positive_zero = Where(is_zero, zero, code)
+    down_at = Sub(most, frac)
+    down = Gather(powers, down_at)
     y = Mul(positive_zero, down)
 """
