@@ -193,8 +193,8 @@ def average_pool(
     Without a window there is one, the whole map, and the result is ``[N, C, 1, ...]``.
     """
     codes = _wide(x)
-    if codes.ndim < 3:
-        raise ConfigError(f"x {list(codes.shape)} is no feature map; average pooling takes [N, C, *S]")
+    if codes.ndim not in {3, 4}:
+        raise ConfigError(f"x {list(codes.shape)} is no 1-D or 2-D feature map; average pooling takes [N, C, *S]")
     reach = window or Window.of(codes.shape[2:])
     out = reach.output_shape(codes.shape[2:])
     total = np.zeros((*codes.shape[:2], *out), np.int64)

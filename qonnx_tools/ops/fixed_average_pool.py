@@ -9,6 +9,7 @@ import onnx
 
 from qonnx_tools.arithmetic import integer
 from qonnx_tools.arithmetic.window import Window
+from qonnx_tools.errors import ConfigError
 from qonnx_tools.ops._codes import (
     INT32,
     NARROW_CODES,
@@ -50,8 +51,10 @@ class FixedAveragePool(CodesOp):
 
     def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[Any]:
         x, multiplier, shift = inputs
-        kernel = tuple(attributes["kernel_shape"]) or x.shape[2:]
-        window = Window.of(kernel, attributes["strides"], attributes["pads"])
+        kernel, strides, pads = (attributes[name] for name in ("kernel_shape", "strides", "pads"))
+        if not kernel and (any(pads) or any(stride != 1 for stride in strides)):
+            raise ConfigError(f"{self.name} without kernel_shape averages the whole map; leave out strides and pads")
+        window = Window.of(kernel, strides, pads) if kernel else None
         target, rounding = target_of(attributes), rounding_of(attributes)
         return in_carrier(integer.average_pool(x, window, int(multiplier), int(shift), target, rounding), attributes)
 

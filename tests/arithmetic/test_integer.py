@@ -287,7 +287,7 @@ def test_global_average_pool():
     x = np.arange(2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
     found = integer.average_pool(x, None, 1, 4, FixedPoint(16, 0))
     np.testing.assert_array_equal(found, np.rint(x.mean(axis=(2, 3), keepdims=True)))
-    with pytest.raises(ConfigError, match=r"x \[2, 3\] is no feature map"):
+    with pytest.raises(ConfigError, match=r"x \[2, 3\] is no 1-D or 2-D feature map"):
         integer.average_pool(np.zeros((2, 3)), None, 1, 0, FixedPoint(8, 0))
 
 

@@ -12,6 +12,7 @@ from qonnx_tools import ops
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import LogRounding
 from qonnx_tools.arithmetic.rounding import Rounding
+from qonnx_tools.errors import ConfigError
 
 TABLE = {name: op for (domain, name), op in ops.op_table().items() if domain == ops.DOMAIN}
 TYPES = {np.uint8: 2, np.int8: 3, np.uint16: 4, np.int16: 5, np.int32: 6}
@@ -276,6 +277,14 @@ def test_fixed_average_pool(check_body, case, seed, x_format, output, everything
     x = random_codes(rng, x_format, (2, 3, *spatial))
     multiplier, shift = np.array(rng.integers(-5, 2**16), np.int32), np.array(rng.integers(-2, 34))
     check_body(TABLE["FixedAveragePool"], [x, multiplier, shift], {**attributes, **output}, onnx_too=seed % 4 == 0)
+
+
+def test_the_average_of_everything_takes_no_window(check_body, examples):
+    inputs, attributes = examples["FixedAveragePool"]
+    check_body(TABLE["FixedAveragePool"], inputs, {**attributes, "strides": [1, 1], "pads": [0, 0, 0, 0]})
+    for window in ({"strides": [2, 1]}, {"pads": [0, 1, 0, 0]}):
+        with pytest.raises(ConfigError, match="averages the whole map; leave out strides and pads"):
+            TABLE["FixedAveragePool"].reference(inputs, {**attributes, **window})
 
 
 def test_the_average_of_a_large_map(check_body):
