@@ -53,7 +53,7 @@ def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None
     """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
     rows = _rows(values, axis)
     candidates = _fracs(np.abs(rows).max(axis=1, initial=0.0), bits, signed=True)
-    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding)
+    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding, bound=True)
     return FixedPoint(bits, _tuple(best))
 
 
@@ -68,7 +68,7 @@ def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: 
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
     rows = _rows(values, axis)
     candidates = _scales(np.abs(rows).max(axis=1, initial=0.0), bits, steps, signed=True)
-    best = _best_for_rows(candidates, rows, lambda scales: Log(bits, _tuple(scales), steps), rounding)
+    best = _best_for_rows(candidates, rows, lambda scales: Log(bits, _tuple(scales), steps), rounding, bound=False)
     return Log(bits, _tuple(best), steps)
 
 
@@ -99,18 +99,20 @@ def _rows(values: Array, axis: int) -> Array:
 
 
 def _best_for_rows(
-    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None
+    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None, *, bound: bool
 ) -> Parameters:
     """Return for each row the first of its candidates, ``[candidates, rows]``, with the least squared error.
 
     The error of a row's extremes alone is a lower bound. Where it exceeds the least error so far, which holds for
-    most candidates that saturate, the others are not looked at.
+    most candidates that saturate, the others are not looked at. That pays for formats that quantize all rows at once;
+    ``bound`` says whether to.
     """
     extremes = np.stack([rows.min(axis=1, initial=0.0), rows.max(axis=1, initial=0.0)], axis=1)
     errors = np.full(candidates.shape, np.inf)
     least = np.full(len(rows), np.inf)
     for parameters, error in zip(candidates, errors, strict=True):
-        tried = _row_errors(format_of(parameters), extremes, rounding) <= least
+        lowest = _row_errors(format_of(parameters), extremes, rounding) if bound else np.zeros(len(rows))
+        tried = lowest <= least
         if tried.any():
             seen = rows if tried.all() else rows[tried]
             error[tried] = _row_errors(format_of(parameters[tried]), seen, rounding)
