@@ -2,19 +2,15 @@
 
 #include "kernels/fixed_quant.h"
 
-#include <cmath>
 #include <cstdint>
 
 #include "core/level.h"
-#include "glue/parameter.h"
+#include "glue/frac.h"
 #include "glue/quantizer.h"
 
 namespace qonnx_tools {
 namespace {
 
-// As FRAC_RANGE in arithmetic/fixed_point.py: every power of two and every value stays normal.
-constexpr std::int64_t kSmallestFrac = -64;
-constexpr std::int64_t kLargestFrac = 126;
 constexpr int kFloatIntegerBits = 24;  // float32 holds every integer up to 2^24
 
 // The largest integer <= limit that float32 holds; limit >= 0.
@@ -41,24 +37,11 @@ class FixedQuant final : public Quantizer {
     }
   }
 
-  void CheckInput(std::size_t, const Tensor& frac) const override {
-    const auto* const values = static_cast<const std::int64_t*>(frac.data);
-    for (std::size_t i = 0; i < frac.shape.Count(); ++i) {
-      if (values[i] < kSmallestFrac || values[i] > kLargestFrac) {
-        throw Error(InputName("frac") + " is " + std::to_string(values[i]) +
-                    "; fraction bits must lie in " + std::to_string(kSmallestFrac) + ".." +
-                    std::to_string(kLargestFrac));
-      }
-    }
-  }
+  void CheckInput(std::size_t, const Tensor& frac) const override { CheckFrac(frac); }
 
   std::unique_ptr<Prepared> PrepareInputs(std::span<const Tensor> inputs) const override {
     const Shape& shape = inputs[1].shape;
-    Arrays arrays;
-    for (const std::int64_t frac : Expanded<std::int64_t>(inputs[1], shape)) {
-      arrays.up.push_back(std::ldexp(1.0f, static_cast<int>(frac)));
-      arrays.down.push_back(std::ldexp(1.0f, static_cast<int>(-frac)));
-    }
+    Arrays arrays = {PowersOf(inputs[1], 1), PowersOf(inputs[1], -1)};
     std::int64_t low = 0;
     std::int64_t high = 0;
     if (bits_ > 0) {
