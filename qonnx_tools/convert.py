@@ -90,6 +90,8 @@ def convert(
     single = tuple(overrides)
     if given is not None and (scheme is not None or named or single):
         raise ConfigError("a plan names every format already: edit it, or leave out the scheme and the format options")
+    if given is not None and data is not None:
+        raise ConfigError("a plan needs no calibration data: leave out either the plan or the data")
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)

@@ -2,7 +2,9 @@
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +82,14 @@ class StreamDataset(Dataset):
 
     def _stored(self) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None]]:
         """Yield what the function yields, as arrays, checked; empty batches are passed over."""
-        result = self._load()
+        with _users_code(self._source):
+            result = self._load()
         if not isinstance(result, Iterable):
             raise DataError(
                 f"{self._source}: returned {type(result).__name__}; return (images, labels) arrays, or yield batches"
             )
         labelled: bool | None = None
-        for item in result:
+        for item in _items(result, self._source):
             images, labels = _pair(item, self._source)
             if labelled not in {None, labels is not None}:
                 raise DataError(f"{self._source}: some batches have labels and some do not; give labels with all")
@@ -102,14 +105,15 @@ def open_loader(
     """Return the data of ``module:function``; the module is looked for in the working directory, too.
 
     The function takes no arguments and returns ``images``, ``(images, labels)``, or an iterable of such batches.
-    Arrays are put in the order of ``seed``; an iterable keeps its own order. Whatever else the user's code raises
-    passes through.
+    Arrays are put in the order of ``seed``; an iterable keeps its own order.
 
     Raises:
-        DataError: the module cannot be imported, has no such function, or what it returns is not data.
+        DataError: the module cannot be imported, has no such function, the function raises anything, or what it
+            returns is not data.
     """
     load = _imported(source)
-    result = load()
+    with _users_code(source):
+        result = load()
     if not (isinstance(result, np.ndarray) or (isinstance(result, tuple) and len(result) == 2)):
         return StreamDataset(load, model_input, source, classes)
     images, labels = _pair(result, source)
@@ -130,6 +134,30 @@ def _imported(source: str) -> Loader:
     if not callable(load):
         raise DataError(f"{source}: the module '{module_name}' has no function '{name}'; check the spelling")
     return load  # type: ignore[no-any-return]  # callable() is all that can be known of a user's function
+
+
+@contextmanager
+def _users_code(source: str) -> Iterator[None]:
+    """Say of whatever the user's code raises that it comes from there; the traceback stays attached."""
+    try:
+        yield
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise DataError(f"{source}: the loader raised {type(error).__name__}: {error} ({where})") from error
+
+
+def _items(result: Iterable[object], source: str) -> Iterator[object]:
+    """Yield what a user's iterable yields."""
+    with _users_code(source):
+        iterator = iter(result)
+    end = object()
+    while True:
+        with _users_code(source):
+            item = next(iterator, end)
+        if item is end:
+            return
+        yield item
 
 
 def _pair(item: object, source: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:

@@ -15,6 +15,8 @@ EXACT_UP_TO = 1 << 16
 """Tensors with more elements than this are judged by their histogram."""
 FINER_STEPS = 5
 """How many halvings of the step that just avoids saturation are tried; each halves the range too."""
+CHANNEL_SPREAD = 20
+"""Octaves that the channels of a layer may lie apart: shifts stay small, and what is smaller changes no output."""
 SCALE_BITS = 15
 """Significant bits of a log scale."""
 LOG_CANDIDATES = np.arange(-4, 13) / 8
@@ -52,7 +54,7 @@ def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, roun
 def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None = None) -> FixedPoint:
     """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
     rows = _rows(values, axis)
-    candidates = _fracs(np.abs(rows).max(axis=1, initial=0.0), bits, signed=True)
+    candidates = _fracs(_largest(rows), bits, signed=True)
     best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding, bound=True)
     return FixedPoint(bits, _tuple(best))
 
@@ -67,7 +69,7 @@ def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | 
 def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: str | None = None) -> Log:
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
     rows = _rows(values, axis)
-    candidates = _scales(np.abs(rows).max(axis=1, initial=0.0), bits, steps, signed=True)
+    candidates = _scales(_largest(rows), bits, steps, signed=True)
     best = _best_for_rows(candidates, rows, lambda scales: Log(bits, _tuple(scales), steps), rounding, bound=False)
     return Log(bits, _tuple(best), steps)
 
@@ -96,6 +98,12 @@ def _scales(largest: npt.ArrayLike, bits: int, steps: int, signed: bool) -> npt.
 def _rows(values: Array, axis: int) -> Array:
     """Return ``values`` as ``[channels, others]``."""
     return np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(values.shape[axis], -1)
+
+
+def _largest(rows: Array) -> npt.NDArray[np.float64]:
+    """Return the largest magnitude of each row, but at least 2**-CHANNEL_SPREAD of the largest of all."""
+    largest = np.abs(rows, dtype=np.float64).max(axis=1, initial=0.0)
+    return np.maximum(largest, largest.max(initial=0.0) * 2.0**-CHANNEL_SPREAD)
 
 
 def _best_for_rows(

@@ -118,11 +118,21 @@ def test_the_working_directory_does_not_stay_on_the_path(module):
     assert sys.path == before
 
 
-def test_the_users_own_error_passes_through(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("raise ZeroDivisionError('mine')", 2),
+        ("yield numpy.zeros((1, 3, 4, 4), 'f')\n    raise ZeroDivisionError('mine')", 3),
+    ],
+)
+def test_the_users_own_error_is_named_with_its_place(tmp_path, monkeypatch, body, line):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "loader_that_fails.py").write_text("def f(): raise ZeroDivisionError('mine')")
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        open_data("loader_that_fails:f", None, SHAPE)
+    (tmp_path / f"loader_that_fails_{line}.py").write_text(f"import numpy\ndef f():\n    {body}")
+    with pytest.raises(
+        DataError, match=rf"the loader raised ZeroDivisionError: mine \(loader_that_fails_{line}.py"
+    ) as error:
+        list(open_data(f"loader_that_fails_{line}:f", None, (1, 3, 4, 4)).batches(1))
+    assert isinstance(error.value.__cause__, ZeroDivisionError)
 
 
 def test_a_model_input_of_another_layout_reaches_the_loader(module):

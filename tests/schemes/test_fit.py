@@ -6,7 +6,15 @@ import pytest
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.histogram import Histogram
-from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, fit_log, fit_log_channels, sample, squared_error
+from qonnx_tools.schemes._fit import (
+    CHANNEL_SPREAD,
+    fit_fixed,
+    fit_fixed_channels,
+    fit_log,
+    fit_log_channels,
+    sample,
+    squared_error,
+)
 
 RANDOM = np.random.default_rng(5)
 DISTRIBUTIONS = {
@@ -50,15 +58,24 @@ def test_log_scale_beats_the_maximum(bits, steps):
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_each_channel_gets_what_it_would_get_alone(axis):
-    spread = (10.0 ** RANDOM.integers(-4, 4, 3)).astype(np.float32)
+    spread = (10.0 ** RANDOM.integers(-2, 2, 3)).astype(np.float32)
     x = RANDOM.laplace(size=(3, 3, 3, 50)).astype(np.float32) * spread.reshape(
         [3 if i == axis else 1 for i in range(4)]
     )
     x[(slice(None),) * axis + (1,)] = 0
     alone = [np.ascontiguousarray(np.moveaxis(x, axis, 0)[channel]) for channel in range(3)]
     fixed, log = fit_fixed_channels(x, axis, 6), fit_log_channels(x, axis, 4, 1)
-    assert fixed.frac == tuple(fit_fixed(sample(part), 6, signed=True).frac for part in alone)
-    assert log.scale == tuple(fit_log(sample(part), 4, 1, signed=True).scale for part in alone)
+    for channel in (0, 2):
+        assert fixed.frac[channel] == fit_fixed(sample(alone[channel]), 6, signed=True).frac
+        assert log.scale[channel] == fit_log(sample(alone[channel]), 4, 1, signed=True).scale
+    assert not any(chosen.quantize(x, axis=axis)[(slice(None),) * axis + (1,)].any() for chosen in (fixed, log))
+
+
+def test_channels_lie_at_most_some_octaves_apart():
+    x = np.float32([[1.0], [1e-30], [0.0]])
+    fixed, log = fit_fixed_channels(x, 0, 8), fit_log_channels(x, 0, 5, 1)
+    assert max(fixed.frac) - min(fixed.frac) <= CHANNEL_SPREAD + 6
+    assert max(log.scale) / min(log.scale) <= 2 ** (CHANNEL_SPREAD + 2)
 
 
 def test_a_large_tensor_is_judged_by_its_histogram_alike():
