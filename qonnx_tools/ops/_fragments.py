@@ -1,7 +1,8 @@
 """Parts of function bodies of ops on codes, as text for onnx.parser, with the tables that they read.
 
-All of it is int64. onnxruntime and numpy compute int64 modulo 2**64. Max and Min serve small numbers only: with
-operands beyond 32 bits onnxruntime 1.31 takes the wrong one where their upper halves are equal.
+All of it is int64. onnxruntime and numpy compute int64 modulo 2**64. Max and Min serve small numbers only: where
+the upper halves of two numbers are equal and the lower ones are beyond 31 bits, onnxruntime up to 1.31 takes the wrong
+one (a fault of Eigen, onnxruntime pull request 32475, as of Sign and Clip). Greater, Less and Where are right.
 """
 
 import numpy as np
