@@ -141,6 +141,8 @@ def _users_code(source: str) -> Iterator[None]:
     """Say of whatever the user's code raises that it comes from there; the traceback stays attached."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"

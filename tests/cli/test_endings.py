@@ -122,12 +122,27 @@ def test_a_destructor_that_is_interrupted_says_nothing(qonnx, monkeypatch):
     assert seen == happened[1:]
 
 
-def test_a_defect_says_where_and_how_to_report_it(qonnx, untouched):
+def test_a_loader_that_fails_is_named_with_its_place(qonnx, untouched):
     untouched()
     run = qonnx("convert", "model.onnx", "out.onnx", "--data", "loader_of_endings:fails")
     assert run.status == 1
     assert run.line == (
-        f"internal error: ZeroDivisionError: mine and more (loader_of_endings.py, line {line_of_fails()}); "
+        "error: loader_of_endings:fails: the loader raised ZeroDivisionError: mine and more "
+        f"(loader_of_endings.py, line {line_of_fails()})"
+    )
+
+
+def test_a_defect_says_where_and_how_to_report_it(qonnx, untouched, monkeypatch):
+    def defective(*_):
+        raise ZeroDivisionError("ours\nand more")
+
+    untouched()
+    monkeypatch.setattr("qonnx_tools.convert.layers", defective)
+    run = qonnx("convert", "model.onnx", "out.onnx")
+    line = defective.__code__.co_firstlineno + 1
+    assert run.status == 1
+    assert run.line == (
+        f"internal error: ZeroDivisionError: ours and more (test_endings.py, line {line}); "
         "run again with `qonnx --debug` and report it"
     )
 
