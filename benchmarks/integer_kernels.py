@@ -1,0 +1,241 @@
+"""Convolutions on integer codes against onnxruntime's float Conv and QLinearConv, layer by layer, in one run.
+
+Each kind of convolution of each distinct shape is a session of its own. The sessions of a shape are run in turn, so
+that drifts of the machine hit all alike; the table shows medians. The last lines weight every shape by how often the
+network has it.
+
+    python benchmarks/integer_kernels.py [--rounds N] [--threads N] [--batch N] [--networks NAME ...] [--json]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from qonnx_tools.runtime import library_path
+
+PROJECT = "qonnx_tools.ops"
+ELEMENTS = {TensorProto.FLOAT: np.float32, TensorProto.UINT8: np.uint8, TensorProto.INT16: np.int16}
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A square convolution: channels, spatial size, kernel, stride, and how often the network has it."""
+
+    inner: int
+    outer: int
+    size: int
+    kernel: int
+    stride: int
+    times: int
+
+    @property
+    def out(self) -> int:
+        """Height and width of the output."""
+        return (self.size + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+
+    @property
+    def products(self) -> int:
+        """Multiplications in one image."""
+        return self.inner * self.outer * self.kernel**2 * self.out**2
+
+    def __str__(self) -> str:
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        return f"{self.inner:4} -> {self.outer:4}  {self.kernel}x{self.kernel}{stride:2} @{self.size}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Median milliseconds of each kind of convolution for one layer."""
+
+    network: str
+    layer: Layer
+    milliseconds: dict[str, float]
+
+
+def resnet18() -> Iterator[Layer]:
+    """The distinct convolutions of ResNet-18."""
+    yield Layer(3, 64, 224, 7, 2, 1)
+    yield Layer(64, 64, 56, 3, 1, 4)
+    for stage in range(1, 4):
+        inner, size = 32 << stage, 112 >> stage
+        yield Layer(inner, 2 * inner, size, 3, 2, 1)
+        yield Layer(inner, 2 * inner, size, 1, 2, 1)
+        yield Layer(2 * inner, 2 * inner, size // 2, 3, 1, 3)
+
+
+def resnet50() -> Iterator[Layer]:
+    """The distinct convolutions of ResNet-50 (stride in the 3x3 convolution)."""
+    yield Layer(3, 64, 224, 7, 2, 1)
+    yield Layer(64, 64, 56, 1, 1, 1)
+    yield Layer(64, 64, 56, 3, 1, 3)
+    yield Layer(64, 256, 56, 1, 1, 4)
+    yield Layer(256, 64, 56, 1, 1, 2)
+    for stage, blocks in ((1, 4), (2, 6), (3, 3)):
+        inner, width, size = 128 << stage, 64 << stage, 112 >> stage
+        yield Layer(inner, width, size, 1, 1, 1)
+        yield Layer(width, width, size, 3, 2, 1)
+        yield Layer(inner, 4 * width, size, 1, 2, 1)
+        yield Layer(width, 4 * width, size // 2, 1, 1, blocks)
+        yield Layer(4 * width, width, size // 2, 1, 1, blocks - 1)
+        yield Layer(width, width, size // 2, 3, 1, blocks - 1)
+
+
+NETWORKS: dict[str, Callable[[], Iterator[Layer]]] = {"resnet18": resnet18, "resnet50": resnet50}
+
+
+def window(layer: Layer) -> dict[str, list[int]]:
+    """The attributes of a convolution with as much padding as keeps the size."""
+    pad = layer.kernel // 2
+    return {
+        "kernel_shape": [layer.kernel] * 2,
+        "strides": [layer.stride] * 2,
+        "pads": [pad] * 4,
+        "dilations": [1, 1],
+    }
+
+
+def float_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
+    """Onnxruntime's float convolution with bias."""
+    values: Arrays = {"w": weights.astype(np.float32) / 128, "b": np.zeros(layer.outer, np.float32)}
+    return helper.make_node("Conv", ["x", *values], ["y"], **window(layer)), values, TensorProto.FLOAT
+
+
+def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
+    """Onnxruntime's own 8-bit convolution."""
+    scale, zero = np.float32(1 / 128), np.uint8(0)
+    values: Arrays = {
+        "xs": np.asarray(scale),
+        "xz": np.asarray(zero),
+        "w": weights.astype(np.int8),
+        "ws": np.full(layer.outer, scale, np.float32),
+        "wz": np.zeros(layer.outer, np.int8),
+        "ys": np.asarray(np.float32(1)),
+        "yz": np.asarray(zero),
+        "b": np.zeros(layer.outer, np.int32),
+    }
+    return helper.make_node("QLinearConv", ["x", *values], ["y"], **window(layer)), values, TensorProto.UINT8
+
+
+def code_conv(
+    layer: Layer, op: str, element: int, weights: npt.NDArray[Any], **attributes: int
+) -> tuple[NodeProto, Arrays, int]:
+    """A convolution of this project, its accumulator as wide as it must be."""
+    values: Arrays = {"w": weights, "shift": np.asarray(np.int64(10)), "b": np.zeros(layer.outer, np.int64)}
+    wide = element == TensorProto.INT16
+    given = {"bits": 16 if wide else 8, "signed": int(wide), "to": element, "accumulator_bits": 40 if wide else 32}
+    node = helper.make_node(op, ["x", *values], ["y"], domain=PROJECT, group=1, **window(layer), **(given | attributes))
+    return node, values, element
+
+
+def kinds(layer: Layer, source: np.random.Generator) -> dict[str, tuple[NodeProto, Arrays, int]]:
+    """What is compared: the node, its constants and the element type of its input, by name."""
+    shape = (layer.outer, layer.inner, layer.kernel, layer.kernel)
+    weights = source.normal(0, 30, shape).round().clip(-127, 127).astype(np.int8)
+    logs = source.integers(-15, 16, shape).astype(np.int8)
+    channels = {"multiplier": np.full(layer.outer, 21000, np.int32), "addend": np.full(layer.outer, 9999, np.int64)}
+    merged = code_conv(layer, "ShiftConv", TensorProto.UINT8, logs, weight_bits=5)
+    merged[1].update(channels, shift=np.asarray(np.int64(25)))
+    merged[0].input.extend(channels)
+    return {
+        "float": float_conv(layer, weights),
+        "qlinear": qlinear_conv(layer, weights),
+        "fixed8": code_conv(layer, "FixedConv", TensorProto.UINT8, weights),
+        "shift5": code_conv(layer, "ShiftConv", TensorProto.UINT8, logs, weight_bits=5),
+        "shift5+affine": merged,
+        "fixed16x8": code_conv(layer, "FixedConv", TensorProto.INT16, weights),
+        "fixed16x10": code_conv(layer, "FixedConv", TensorProto.INT16, weights.astype(np.int16) * 4),
+    }
+
+
+def session(layer: Layer, kind: tuple[NodeProto, Arrays, int], threads: int, batch: int) -> Callable[[], object]:
+    """Return a function that runs one convolution on buffers that stay."""
+    node, values, element = kind
+    source = np.random.default_rng(0)
+    x_shape, y_shape = (batch, layer.inner, layer.size, layer.size), (batch, layer.outer, layer.out, layer.out)
+    graph = helper.make_graph(
+        [node],
+        "layer",
+        [helper.make_tensor_value_info("x", element, x_shape)],
+        [helper.make_tensor_value_info("y", element, y_shape)],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(PROJECT, 1)]
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.register_custom_ops_library(str(library_path()))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    opened = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    x = source.integers(0, 256, x_shape).astype(ELEMENTS[element])
+    binding = opened.io_binding()
+    binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(x))
+    binding.bind_ortvalue_output("y", ort.OrtValue.ortvalue_from_numpy(np.zeros(y_shape, ELEMENTS[element])))
+    return lambda: opened.run_with_iobinding(binding)
+
+
+def measure(network: str, layer: Layer, options: argparse.Namespace) -> Result:
+    """Run all kinds in turn, after one round to warm up."""
+    compared = kinds(layer, np.random.default_rng(layer.products))
+    runs = [session(layer, kind, options.threads, options.batch) for kind in compared.values()]
+    seconds = np.zeros((options.rounds + 1, len(runs)))
+    for turn in seconds:
+        for position, run in enumerate(runs):
+            run()  # brings the layer's own data back into the caches, as its neighbours in a network would not
+            start = time.perf_counter()
+            run()
+            turn[position] = time.perf_counter() - start
+    typical = 1e3 * np.median(seconds[1:], axis=0)
+    return Result(network, layer, dict(zip(compared, typical.tolist(), strict=True)))
+
+
+def total(results: list[Result], network: str) -> dict[str, float]:
+    """Milliseconds of all convolutions of a network, by kind."""
+    own = [result for result in results if result.network == network]
+    return {kind: sum(r.layer.times * r.milliseconds[kind] for r in own) for kind in own[0].milliseconds}
+
+
+def show(results: list[Result], options: argparse.Namespace) -> None:
+    """Print the table."""
+    print(f"{options.threads} thread(s), batch {options.batch}, {options.rounds} rounds; x: time over float Conv's")
+    names = list(results[0].milliseconds)
+    print(f"{'layer':27}{'n':>3}{'float ms':>10}" + "".join(f"{name + ' x':>15}" for name in names[1:]) + "  GOP/s")
+    for network in options.networks:
+        print(network)
+        for result in (each for each in results if each.network == network):
+            times, layer = result.milliseconds, result.layer
+            ratios = "".join(f"{times[name] / times['float']:15.2f}" for name in names[1:])
+            speed = 2e-6 * options.batch * layer.products / times["fixed8"]
+            print(f"{layer!s:27}{layer.times:3}{times['float']:10.3f}{ratios}{speed:7.0f}")
+        whole = total(results, network)
+        ratios = "".join(f"{whole[name] / whole['float']:15.2f}" for name in names[1:])
+        print(f"{'all convolutions':30}{whole['float']:10.3f}{ratios}")
+
+
+def main() -> None:
+    """Parse the options, measure, print."""
+    parser = argparse.ArgumentParser(description="Convolutions on codes against onnxruntime's.")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = [measure(name, layer, options) for name in options.networks for layer in NETWORKS[name]()]
+    if options.json:
+        totals = {network: total(results, network) for network in options.networks}
+        layers = [asdict(result) for result in results]
+        print(json.dumps({**vars(options), "layers": layers, "totals": totals}, indent=2))
+        return
+    show(results, options)
+
+
+if __name__ == "__main__":
+    main()
