@@ -131,6 +131,8 @@ def _drop_unread_initializers(proto: onnx.ModelProto) -> None:
     read = {name for node in proto.graph.node for name in node.input}
     read |= {output.name for output in proto.graph.output} | {tensor.name for tensor in proto.graph.input}
     kept = [tensor for tensor in proto.graph.initializer if tensor.name in read]
+    if len(kept) == len(proto.graph.initializer):
+        return
     del proto.graph.initializer[:]
     proto.graph.initializer.extend(kept)
 

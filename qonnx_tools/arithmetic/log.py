@@ -118,11 +118,26 @@ class Log(Format):
         return [(scale, (*before, channel)) for channel, scale in enumerate(scales)]
 
 
-def magnitudes(scale: np.float32, count: int, steps: int) -> Values:
-    """Return the magnitudes ``scale * g**-k`` for k = 0 .. count-1, largest first, ``[count]`` float32."""
+def magnitudes(scale: npt.NDArray[np.float32] | np.float32, count: int, steps: int) -> Values:
+    """Return the magnitudes ``scale * g**-k`` for k = 0 .. count-1, largest first: ``[*scale.shape, count]``."""
     k = np.arange(count)
-    octave_parts = np.array([scale, np.float32(scale * SQRT_HALF)], dtype=np.float32)
-    return np.ldexp(octave_parts[k % steps], -(k // steps)).astype(np.float32)
+    octave_parts = np.stack([scale, scale * SQRT_HALF], axis=-1).astype(np.float32)
+    return np.ldexp(octave_parts[..., k % steps], -(k // steps)).astype(np.float32)
+
+
+def thresholds(
+    scale: npt.NDArray[np.float32] | np.float32, count: int, steps: int, mode: LogRounding
+) -> npt.NDArray[np.float64]:
+    """Return what a magnitude must reach for the codes count .. 1, ``[*scale.shape, count]``, largest first.
+
+    For linear rounding these are magnitudes, for log rounding squares of magnitudes. All are exact: the mean of two
+    neighbouring float32 magnitudes and the product of two float32 numbers are float64 numbers.
+    """
+    levels = magnitudes(scale, count + 1, steps).astype(np.float64)
+    if mode is LogRounding.LOG:
+        return np.asarray(levels[..., :-1] * levels[..., 1:])
+    levels[..., count] = 0.0  # the last threshold is half the smallest magnitude
+    return np.asarray((levels[..., :-1] + levels[..., 1:]) / 2)
 
 
 def magnitude_codes(
@@ -130,15 +145,9 @@ def magnitude_codes(
 ) -> npt.NDArray[np.int64]:
     """Return 0 (zero) .. count (the scale) for each magnitude ``size`` >= 0; NaN gives 0.
 
-    The code is the number of thresholds that ``size`` reaches. All comparisons are exact: the mean of two
-    neighbouring float32 magnitudes and the product of two float32 numbers are float64 numbers.
+    The code is the number of thresholds that ``size`` reaches.
     """
-    levels = magnitudes(scale, count + 1, steps).astype(np.float64)
     wide = size.astype(np.float64)
-    if mode is LogRounding.LINEAR:
-        levels[count] = 0.0  # the last threshold is half the smallest magnitude
-        thresholds, compared = (levels[:-1] + levels[1:]) / 2, wide
-    else:
-        thresholds, compared = levels[:-1] * levels[1:], wide * wide
-    codes = np.searchsorted(thresholds[::-1], compared, side="right")
+    compared = wide * wide if mode is LogRounding.LOG else wide
+    codes = np.searchsorted(thresholds(scale, count, steps, mode)[::-1], compared, side="right")
     return np.where(np.isnan(wide), 0, codes)

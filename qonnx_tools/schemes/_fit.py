@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.formats import Format
-from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.log import Log, LogRounding, magnitudes, thresholds
 from qonnx_tools.histogram import Histogram
 
 EXACT_UP_TO = 1 << 16
@@ -55,7 +55,7 @@ def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None
     """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
     rows = _rows(values, axis)
     candidates = _fracs(_largest(rows), bits, signed=True)
-    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding, bound=True)
+    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding)
     return FixedPoint(bits, _tuple(best))
 
 
@@ -70,8 +70,27 @@ def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: 
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
     rows = _rows(values, axis)
     candidates = _scales(_largest(rows), bits, steps, signed=True)
-    best = _best_for_rows(candidates, rows, lambda scales: Log(bits, _tuple(scales), steps), rounding, bound=False)
+    mode = list(LogRounding)[Log.rounding_code(rounding)]
+    errors = [_log_errors(row, scales, bits, steps, mode) for row, scales in zip(rows, candidates.T, strict=True)]
+    best = candidates[np.argmin(errors, axis=1), np.arange(len(rows))]
     return Log(bits, _tuple(best), steps)
+
+
+def _log_errors(row: Array, scales: Array, bits: int, steps: int, mode: LogRounding) -> npt.NDArray[np.float64]:
+    """Return the squared error of each signed log format with ``scales`` on ``row``.
+
+    Sorted by magnitude, the numbers of a code are a run, and with n of them, their sum and their sum of squares the
+    error of a code's value v is  sum x^2 - 2 v sum x + n v^2.  So all formats share one sort.
+    """
+    count = 2 ** (bits - 1) - 1
+    size = np.sort(np.abs(row.astype(np.float64)))
+    reached = thresholds(scales, count, steps, mode)[:, ::-1]
+    first = np.searchsorted(size * size if mode is LogRounding.LOG else size, reached, side="left")
+    ends = np.concatenate([first, np.full((len(scales), 1), size.size)], axis=1)
+    sums = np.concatenate([[0.0], np.cumsum(size)])
+    values = magnitudes(scales, count, steps)[:, ::-1].astype(np.float64)
+    gained = 2 * values * np.diff(sums[ends], axis=1) - values**2 * np.diff(ends, axis=1)
+    return np.asarray(np.dot(size, size) - gained.sum(axis=1))
 
 
 def _fracs(largest: npt.ArrayLike, bits: int, signed: bool) -> npt.NDArray[np.int64]:
@@ -103,24 +122,22 @@ def _rows(values: Array, axis: int) -> Array:
 def _largest(rows: Array) -> npt.NDArray[np.float64]:
     """Return the largest magnitude of each row, but at least 2**-CHANNEL_SPREAD of the largest of all."""
     largest = np.abs(rows, dtype=np.float64).max(axis=1, initial=0.0)
-    return np.maximum(largest, largest.max(initial=0.0) * 2.0**-CHANNEL_SPREAD)
+    return np.asarray(np.maximum(largest, largest.max(initial=0.0) * 2.0**-CHANNEL_SPREAD))
 
 
 def _best_for_rows(
-    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None, *, bound: bool
+    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None
 ) -> Parameters:
     """Return for each row the first of its candidates, ``[candidates, rows]``, with the least squared error.
 
     The error of a row's extremes alone is a lower bound. Where it exceeds the least error so far, which holds for
-    most candidates that saturate, the others are not looked at. That pays for formats that quantize all rows at once;
-    ``bound`` says whether to.
+    most candidates that saturate, the others are not looked at.
     """
     extremes = np.stack([rows.min(axis=1, initial=0.0), rows.max(axis=1, initial=0.0)], axis=1)
     errors = np.full(candidates.shape, np.inf)
     least = np.full(len(rows), np.inf)
     for parameters, error in zip(candidates, errors, strict=True):
-        lowest = _row_errors(format_of(parameters), extremes, rounding) if bound else np.zeros(len(rows))
-        tried = lowest <= least
+        tried = _row_errors(format_of(parameters), extremes, rounding) <= least
         if tried.any():
             seen = rows if tried.all() else rows[tried]
             error[tried] = _row_errors(format_of(parameters[tried]), seen, rounding)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.log import Log, LogRounding
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.schemes._fit import (
     CHANNEL_SPREAD,
+    _log_errors,
     fit_fixed,
     fit_fixed_channels,
     fit_log,
@@ -69,6 +70,18 @@ def test_each_channel_gets_what_it_would_get_alone(axis):
         assert fixed.frac[channel] == fit_fixed(sample(alone[channel]), 6, signed=True).frac
         assert log.scale[channel] == fit_log(sample(alone[channel]), 4, 1, signed=True).scale
     assert not any(chosen.quantize(x, axis=axis)[(slice(None),) * axis + (1,)].any() for chosen in (fixed, log))
+
+
+@pytest.mark.parametrize("rounding", ["linear", "log"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_log_errors_from_one_sort_are_those_of_quantizing(steps, rounding):
+    row = DISTRIBUTIONS["laplace"].astype(np.float32)
+    scales = (np.abs(row).max() * 2.0 ** -np.linspace(-0.5, 3, 9)).astype(np.float32)
+    expected = [
+        np.sum((row.astype(np.float64) - Log(5, float(scale), steps).quantize(row, rounding)) ** 2) for scale in scales
+    ]
+    mode = LogRounding(rounding)
+    np.testing.assert_allclose(_log_errors(row, scales, 5, steps, mode), expected, rtol=1e-9)
 
 
 def test_channels_lie_at_most_some_octaves_apart():
