@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.runtime import library_path
 
 PROJECT = "qonnx_tools.ops"
@@ -140,7 +141,7 @@ def kinds(layer: Layer, source: np.random.Generator) -> dict[str, tuple[NodeProt
     """What is compared: the node, its constants and the element type of its input, by name."""
     shape = (layer.outer, layer.inner, layer.kernel, layer.kernel)
     weights = source.normal(0, 30, shape).round().clip(-127, 127).astype(np.int8)
-    logs = source.integers(-15, 16, shape).astype(np.int8)
+    logs = np.asarray(Log(5, float(np.abs(weights).max())).encode(weights), np.int8)
     channels = {"multiplier": np.full(layer.outer, 21000, np.int32), "addend": np.full(layer.outer, 9999, np.int64)}
     merged = code_conv(layer, "ShiftConv", TensorProto.UINT8, logs, weight_bits=5)
     merged[1].update(channels, shift=np.asarray(np.int64(25)))

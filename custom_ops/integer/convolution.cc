@@ -1,6 +1,8 @@
 #include "integer/convolution.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "core/level.h"
 #include "core/scratch.h"
@@ -67,7 +69,6 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
       x_carrier_(x),
       y_size_(SizeOf(format.carrier)),
       units_(UnitsFor(weights, x)),
-      channel_units_(Ceil(geometry.in_channels, WidthOf(units_))),
       direct_(geometry.kernel[0] * geometry.kernel[1] == 1 && geometry.stride[0] == 1 &&
               geometry.stride[1] == 1 && geometry.pad_begin[0] + geometry.pad_begin[1] == 0 &&
               geometry.pad_end[0] + geometry.pad_end[1] == 0),
@@ -75,12 +76,29 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
       epilogue_(MakeEpilogue(weights, x, units_, format, accumulator_bits, parameters)),
       wide_(!epilogue_.Takes32() || !FitUnits(weights, units_)) {
   const auto& multiply = AtSelectedLevel<MultiplyTable>();
+  std::optional<SplitWeights> split;
+  if (units_ == Units::kWords && SizeOf(x) == 1 && !wide_ && multiply.add_sparse != nullptr) {
+    split = Split(InUnits(geometry_, weights, WidthOf(Units::kBytes)));
+  }
+  split_ = split.has_value();
+  if (split_) {
+    units_ = Units::kBytes;
+    epilogue_ = MakeEpilogue(weights, x, units_, format, accumulator_bits, parameters);
+    shifts_ = std::move(split->shifts);
+  }
   multiply_ = units_ == Units::kBytes ? multiply.signed_by_unsigned : multiply.words;
+  channel_units_ = Ceil(geometry.in_channels, WidthOf(units_));
   const std::uint32_t code_zero = 0;
   AtSelectedLevel<PackTable>().row[static_cast<int>(units_)][static_cast<int>(x)](
       &code_zero, WidthOf(units_), &zero_);
-  const WeightMatrix ordered = InUnits(geometry_, weights, WidthOf(units_));
+  const WeightMatrix ordered =
+      split_ ? std::move(split->dense) : InUnits(geometry_, weights, WidthOf(units_));
   segments_ = SegmentsOf(ordered, x, units_, wide_);
+  PackWeights(ordered);
+  if (split_) PackSparse(split->sparse);
+}
+
+void Convolution::PackWeights(const WeightMatrix& ordered) {
   const std::size_t rows = geometry_.out_channels;
   for (const Segment& segment : segments_) {
     segment_offsets_.push_back(group_size_);
@@ -97,6 +115,22 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
                                       segment.first_step + step));
           }
         }
+      }
+    }
+  }
+}
+
+void Convolution::PackSparse(const WeightMatrix& ordered) {
+  const std::size_t rows = geometry_.out_channels;
+  sparse_begins_.push_back(0);
+  for (std::size_t group = 0; group < geometry_.groups; ++group) {
+    for (const Segment& segment : segments_) {
+      for (std::size_t row = group * rows; row < (group + 1) * rows; ++row) {
+        for (std::size_t step = 0; step < segment.steps; ++step) {
+          const std::int32_t unit = UnitAt(ordered, units_, -1, row, segment.first_step + step);
+          if (unit != 0) sparse_.push_back({static_cast<std::uint32_t>(step), unit});
+        }
+        sparse_begins_.push_back(static_cast<std::uint32_t>(sparse_.size()));
       }
     }
   }
@@ -194,7 +228,7 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
         weights_.data() + task.group * group_size_ + segment_offsets_[i];
     for (std::size_t row = 0; row < task.rows; row += kRows) {
       const std::size_t count = std::min(kRows, task.rows - row);
-      const bool keeps = !whole && !wide_;
+      const bool keeps = !whole && !wide_ && !split_;
       multiply_({.a = weights + (task.first_row + row) * segment.steps,
                  .a_step = count,
                  .a_row = 1,
@@ -206,6 +240,22 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
                  .c = keeps ? sums32 + row * columns : few,
                  .c_row = columns,
                  .accumulate = keeps && i > 0});
+      if (split_) {
+        const std::size_t channel = first_channel + row;
+        const std::size_t index = (task.group * segments_.size() + i) * rows + task.first_row + row;
+        AtSelectedLevel<MultiplyTable>().add_sparse({.units = sparse_.data(),
+                                                     .begins = sparse_begins_.data() + index,
+                                                     .shifts = shifts_.data() + channel,
+                                                     .rows = count,
+                                                     .b = panel,
+                                                     .b_step = columns,
+                                                     .groups = task.Groups(),
+                                                     .c = few,
+                                                     .c_row = columns,
+                                                     .sums = whole ? few : sums32 + row * columns,
+                                                     .sums_row = columns,
+                                                     .accumulate = !whole && i > 0});
+      }
       if (wide_) {
         AtSelectedLevel<MultiplyTable>().widen(few, segment.shift, sums64 + row * columns,
                                                count * columns);

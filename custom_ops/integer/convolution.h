@@ -11,6 +11,7 @@
 
 #include "core/workers.h"
 #include "integer/epilogue.h"
+#include "integer/split_weights.h"
 #include "integer/weights.h"
 #include "kernels/multiply.h"
 
@@ -46,6 +47,8 @@ class Convolution {
  private:
   struct Task;
 
+  void PackWeights(const WeightMatrix& ordered);
+  void PackSparse(const WeightMatrix& ordered);
   void PackImage(const ImageSize& size, const std::uint8_t* x, std::int32_t* units,
                  const Workers& workers) const;
   void RunTask(const ImageSize& size, const Task& task) const;
@@ -67,6 +70,11 @@ class Convolution {
   std::vector<std::size_t> segment_offsets_;  // in one group's weights
   std::size_t group_size_ = 0;
   void (*multiply_)(const Factors&);
+  // With weights in two planes: the sparse one, [group][segment][row].
+  bool split_ = false;
+  std::vector<std::uint8_t> shifts_;
+  std::vector<SparseUnit> sparse_;
+  std::vector<std::uint32_t> sparse_begins_;
 };
 
 }  // namespace qonnx_tools

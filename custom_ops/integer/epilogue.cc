@@ -24,7 +24,7 @@ std::int64_t AddModular(std::int64_t a, std::int64_t b) {
 Epilogue::Epilogue(const OutputFormat& format, int accumulator_bits,
                    const ChannelParameters& parameters, const std::vector<std::uint64_t>& bound,
                    const std::vector<std::int64_t>& correction)
-    : format_(format), kernels_(AtSelectedLevel<RequantizeTable>()), parameters_(parameters) {
+    : format_(format), kernels_(&AtSelectedLevel<RequantizeTable>()), parameters_(parameters) {
   const std::uint64_t limit = std::uint64_t{1} << (accumulator_bits - 1);
   std::uint64_t largest = 0;
   for (std::size_t m = 0; m < bound.size(); ++m) {
@@ -70,31 +70,33 @@ void Epilogue::Row(std::size_t channel, std::int32_t* accumulators, void* y,
   if (narrow_) {
     const NarrowRequantization by = {narrow_bias_.data(), narrow_shift_.data(), unused32_,
                                      format_.low, format_.high};
-    kernels_.narrow[format_.rounding][carrier](by, channel, accumulators, y, count);
+    kernels_->narrow[format_.rounding][carrier](by, channel, accumulators, y, count);
     return;
   }
-  kernels_.uniform32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators, count);
-  kernels_.store[carrier](accumulators, y, count);
+  kernels_->uniform32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators,
+                                        count);
+  kernels_->store[carrier](accumulators, y, count);
 }
 
 void Epilogue::Across(std::size_t channel, std::int32_t* accumulators, void* y,
                       std::size_t count) const {
-  kernels_.varying32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators, count);
-  kernels_.store[static_cast<std::size_t>(format_.carrier)](accumulators, y, count);
+  kernels_->varying32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators,
+                                        count);
+  kernels_->store[static_cast<std::size_t>(format_.carrier)](accumulators, y, count);
 }
 
 void Epilogue::Row(std::size_t channel, std::int64_t* accumulators, void* y,
                    std::size_t count) const {
   auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, count);
-  kernels_.uniform64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
-  kernels_.store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
+  kernels_->uniform64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
+  kernels_->store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
 }
 
 void Epilogue::Across(std::size_t channel, std::int64_t* accumulators, void* y,
                       std::size_t count) const {
   auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, count);
-  kernels_.varying64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
-  kernels_.store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
+  kernels_->varying64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
+  kernels_->store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
 }
 
 }  // namespace qonnx_tools

@@ -41,7 +41,7 @@ class Epilogue {
   Requantization Wide(int unused_bits) const;
 
   OutputFormat format_;
-  const RequantizeTable& kernels_;
+  const RequantizeTable* kernels_;
   ChannelParameters parameters_;
   int unused32_ = 0;
   int unused64_ = 0;

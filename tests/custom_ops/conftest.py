@@ -103,6 +103,16 @@ def codes_model(
 
 
 @pytest.fixture(scope="session")
+def create_codes() -> Callable[..., ort.InferenceSession]:
+    """Create a session of one op on codes, all but the first ``data`` inputs constant."""
+
+    def create(op: str, inputs: Sequence[np.ndarray | None], attributes: dict, data: int = 1) -> ort.InferenceSession:
+        return open_session(codes_model(op, inputs, attributes, None, data)[0])
+
+    return create
+
+
+@pytest.fixture(scope="session")
 def run_codes() -> Callable[..., np.ndarray]:
     """Return the output of one op on codes; keywords ``threads``, ``constant`` (positions) and ``data`` (count)."""
 

@@ -51,11 +51,20 @@ def small(source, low, high):
     return int(source.integers(low, high, endpoint=True))
 
 
+def clustered(source, shape, largest):
+    """Log codes most of which lie within 7 octaves below the largest."""
+    codes = largest - source.integers(0, min(7, largest), shape)
+    codes = np.where(source.random(shape) < 0.04, source.integers(0, largest, shape, endpoint=True), codes)
+    return (codes * source.choice([-1, 1], shape)).astype(np.int8)
+
+
 def weights(source, op, shape):
     """Weights and the attributes that describe them."""
     if op.startswith("Shift"):
         bits = small(source, 2, 6)
         largest = 2 ** (bits - 1) - 1
+        if source.random() < 0.5:  # as in trained layers: few weights lie far below a filter's largest
+            return clustered(source, shape, largest), {"weight_bits": bits}, largest
         return source.integers(-largest, largest, shape, endpoint=True).astype(np.int8), {"weight_bits": bits}, largest
     dtype = source.choice([np.int8, np.int8, np.int16, np.uint8, np.uint16])
     w = codes(source, dtype, shape)

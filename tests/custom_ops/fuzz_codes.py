@@ -1,0 +1,224 @@
+"""Build nodes of the ops on codes, usable ones that then go wrong, and run them: each runs or raises, never a crash.
+
+Also meant for a build with sanitizers; custom_ops/README.md says how.
+"""
+
+import argparse
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+from qonnx_tools.runtime import library_path
+
+Inputs = list[np.ndarray | None]
+DTYPES = (np.uint8, np.int8, np.uint16, np.int16)
+WRONG_DTYPES = (np.float32, np.int64, np.int32, np.bool_, np.float64, np.uint32, np.str_)
+WRONG_SHAPES = ((), (1,), (0,), (3,), (2, 3), (2, 4, 5, 5), (1,) * 9, (0, 4, 5, 5), (2, 4, 0, 5), (4, 0, 1, 1))
+WRONG_NUMBERS = (0, -1, 1, 2, 7, 63, 64, 65, 2**31, 2**40, -(2**63), 2**63 - 1)
+WRONG_ATTRIBUTES = (
+    *WRONG_NUMBERS,
+    0.5,
+    "8",
+    [1],
+    [0, 0],
+    [1, 1],
+    [-1, 2],
+    [3, 3, 3],
+    [2**40, 1],
+    [1, 1, 1, 1],
+    [2**62] * 4,
+)
+
+
+def codes(source: random.Random, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+    """Codes of any carrier and its whole range."""
+    dtype = dtype or source.choice(DTYPES)
+    info = np.iinfo(dtype)
+    drawn = np.random.default_rng(source.getrandbits(32)).integers(info.min, info.max, shape, endpoint=True)
+    return np.asarray(drawn, dtype)
+
+
+def output(source: random.Random) -> dict[str, Any]:
+    """The attributes of an output format."""
+    to, signed, most = source.choice(((2, 0, 8), (3, 1, 8), (4, 0, 16), (5, 1, 16), (6, 1, 32)))
+    return {"to": to, "signed": signed, "bits": source.randint(0, most), "rounding": source.randint(0, 5)}
+
+
+def finish(source: random.Random, channels: int) -> Inputs:
+    """Shift, bias, multiplier and addend."""
+    shift = np.full(source.choice(((), (channels,))), source.randint(-4, 40), np.int64)
+    bias = np.full(channels, source.randint(-(2**31), 2**31 - 1), source.choice((np.int32, np.int64)))
+    multiplier = np.full(source.choice(((), (channels,))), source.randint(-(2**31), 2**31 - 1), np.int32)
+    addend = np.full(channels, source.choice(WRONG_NUMBERS), np.int64)
+    return [shift, *[value if source.random() < 0.6 else None for value in (bias, multiplier, addend)]]
+
+
+def weights(source: random.Random, shape: tuple[int, ...], shifts: bool) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weights with what describes them."""
+    if not shifts:
+        return codes(source, shape), {"accumulator_bits": source.randint(1, 64)}
+    bits = source.randint(2, 6)
+    largest = 2 ** (bits - 1) - 1
+    drawn = np.clip(codes(source, shape, np.int8), -largest, largest)
+    return drawn, {"weight_bits": bits, "accumulator_bits": source.randint(1, 64)}
+
+
+def convolution(source: random.Random, shifts: bool) -> tuple[Inputs, dict[str, Any]]:
+    """A convolution of one or two dimensions."""
+    axes, group = source.randint(1, 2), source.choice((1, 1, 1, 2, 4))
+    inner, outer = source.choice((1, 3, 4, 9, 70)), source.choice((1, 2, 7, 13))
+    kernel = [source.randint(1, 3) for _ in range(axes)]
+    x = codes(source, (source.randint(0, 2), group * inner, *[source.randint(5, 20) for _ in range(axes)]))
+    w, described = weights(source, (group * outer, inner, *kernel), shifts)
+    window = {
+        "kernel_shape": kernel,
+        "strides": [source.randint(1, 3) for _ in range(axes)],
+        "dilations": [source.randint(1, 2) for _ in range(axes)],
+        "pads": [source.randint(0, 3) for _ in range(2 * axes)],
+        "group": group,
+    }
+    return [x, w, *finish(source, group * outer)], window | described | output(source)
+
+
+def gemm(source: random.Random, shifts: bool) -> tuple[Inputs, dict[str, Any]]:
+    """A matrix product."""
+    depth, out, transposed = source.randint(1, 90), source.randint(1, 90), source.randint(0, 1)
+    w, described = weights(source, (out, depth) if transposed else (depth, out), shifts)
+    x = codes(source, (source.randint(0, 9), depth))
+    return [x, w, *finish(source, out)], {"transB": transposed} | described | output(source)
+
+
+def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
+    """Any other op."""
+    shape = source.choice(((2, 4, 5, 6), (3, 4), (1, 4, 70, 70), (), (0, 4, 2)))
+    x = codes(source, shape, source.choice((*DTYPES, np.int32)))
+    shift = np.asarray(source.randint(-62, 62), np.int64)
+    with np.errstate(all="ignore"):
+        floats = (x * source.choice((1, 0.37, 1e30, np.nan, np.inf))).astype(np.float32)
+    log = {"bits": source.randint(2, 8), "steps": source.randint(1, 2), "signed": source.randint(0, 1)}
+    bits = source.randint(1, 16)
+    table = codes(source, (2**bits,))
+    to = int(helper.np_dtype_to_tensor_dtype(table.dtype))
+    window = {"kernel_shape": [2, 2], "strides": [1, 2], "pads": [1, 0, 0, 1]} if source.random() < 0.5 else {}
+    multiplier = np.asarray(source.randint(-(2**31), 2**31 - 1), np.int32)
+    lefts = [np.asarray(source.randint(0, 62), np.int64) for _ in range(2)]
+    cases: dict[str, tuple[Inputs, dict[str, Any]]] = {
+        "Quantize": ([floats, np.asarray(source.randint(-64, 126))], output(source)),
+        "Dequantize": ([x, np.asarray(source.randint(-64, 126))], {}),
+        "LogQuantize": (
+            [floats, np.float32(source.choice((0.3, 4, 1e-20)))],
+            log | {"to": source.choice((2, 3, 5, 6))},
+        ),
+        "LogDequantize": ([x, np.float32(source.choice((0.3, 4, 1e-20)))], log),
+        "Affine": ([x, multiplier, np.full(source.choice(((), (4,))), 9), shift], {"axis": 1} | output(source)),
+        "Requantize": ([x, shift], output(source)),
+        "FixedAdd": ([x, codes(source, source.choice((shape, (), (1,)))), *lefts, shift], output(source)),
+        "FixedMul": ([x, codes(source, source.choice((shape, (), (1,)))), shift], output(source)),
+        "FixedAveragePool": ([x, multiplier, shift], window | output(source)),
+        "Lookup": ([x, table], {"input_bits": bits, "input_signed": source.randint(0, 1), "to": to}),
+    }
+    return cases[op]
+
+
+MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
+    "FixedConv": lambda source: convolution(source, shifts=False),
+    "ShiftConv": lambda source: convolution(source, shifts=True),
+    "FixedGemm": lambda source: gemm(source, shifts=False),
+    "ShiftGemm": lambda source: gemm(source, shifts=True),
+}
+SIMPLE = (
+    *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
+    *("FixedAdd", "FixedMul", "FixedAveragePool", "Lookup"),
+)
+
+
+def spoil_input(source: random.Random, value: np.ndarray | None) -> np.ndarray | None:
+    """Another shape, type or number, or none."""
+    choice = source.randint(0, 3)
+    if choice == 0 or value is None:
+        return None
+    if choice == 1:
+        return np.resize(value, source.choice(WRONG_SHAPES)).astype(value.dtype)
+    if choice == 2:
+        with np.errstate(all="ignore"):
+            return np.nan_to_num(value).astype(source.choice((*WRONG_DTYPES, *DTYPES)))
+    with np.errstate(all="ignore"):
+        return np.full_like(value, np.asarray(source.choice(WRONG_NUMBERS)).astype(value.dtype))
+
+
+def spoil(source: random.Random, inputs: Inputs, attributes: dict[str, Any]) -> None:
+    """Make something wrong, or perhaps only unusual."""
+    if source.random() < 0.5 and attributes:
+        name = source.choice(sorted(attributes))
+        if source.random() < 0.2:
+            del attributes[name]
+        else:
+            attributes[name] = source.choice(WRONG_ATTRIBUTES)
+    elif source.random() < 0.8:
+        at = source.randrange(len(inputs))
+        inputs[at] = spoil_input(source, inputs[at])
+    elif source.random() < 0.5:
+        inputs.append(np.int64(1))
+    else:
+        inputs.pop()
+
+
+def attempt(source: random.Random) -> None:
+    """Build one node and run it twice."""
+    op = source.choice((*list(MAKERS) * 3, *SIMPLE))
+    inputs, attributes = MAKERS[op](source) if op in MAKERS else simple(source, op)
+    for _ in range(source.choice((0, 0, 1, 1, 2))):
+        spoil(source, inputs, attributes)
+    names = ["" if value is None else f"i{position}" for position, value in enumerate(inputs)]
+    given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
+    data = 2 if op in ("FixedAdd", "FixedMul") else 1
+    fixed = {name for name in names[data:] if source.random() < 0.85} | {
+        n for n in names[:data] if source.random() < 0.03
+    }
+    free = {name: value for name, value in given.items() if name not in fixed}
+    infos = [
+        helper.make_tensor_value_info(
+            name,
+            TensorProto.STRING if value.dtype.kind == "U" else helper.np_dtype_to_tensor_dtype(value.dtype),
+            source.choice((value.shape, value.shape, None, [None] * value.ndim)),
+        )
+        for name, value in free.items()
+    ]
+    to = attributes.get("to", 1)
+    declared = to if isinstance(to, int) and 0 < to < 12 and source.random() < 0.9 else source.choice((1, 2, 3, 6, 7))
+    node = helper.make_node(op, names, ["y"], name="n", domain="qonnx_tools.ops", **attributes)
+    constants = [numpy_helper.from_array(given[name], name) for name in given if name in fixed]
+    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", declared, None)], constants)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("qonnx_tools.ops", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    options.register_custom_ops_library(str(library_path()))
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for _ in range(2):
+        session.run(None, free)
+
+
+def main() -> None:
+    """Run the cases; print how many ran and how many were refused."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    source = random.Random(options.seed)  # noqa: S311  # not for secrets
+    refused = 0
+    for _ in range(options.cases):
+        try:
+            attempt(source)
+        except Exception:  # noqa: BLE001  # onnxruntime raises several kinds; any will do
+            refused += 1
+    print(f"{options.cases} nodes, {refused} refused")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
