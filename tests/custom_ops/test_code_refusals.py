@@ -66,7 +66,6 @@ REFUSED = [
     ("ShiftConv", [X, W, S], SHIFT | {"weight_bits": 17}, "attribute 'weight_bits' is 17"),
     ("FixedGemm", [np.zeros((2, 4), u8), np.zeros(4, i8), S], GEMM, "input 'w' has shape [4]; give it as [K, M], or"),
     ("FixedGemm", [np.zeros((2, 4), u8), np.zeros((4, 0), i8), S], GEMM, "input 'w' has shape [4, 0]"),
-    ("Affine", [X, None, i64(0), S], OUT, "input 'multiplier' is left out"),
     ("Affine", [X, np.ones(4, i32), np.ones(3, i64), S], OUT, "input 'multiplier' has shape [4]"),
     ("FixedAdd", [X, X, i64(-1), i64(0), S], OUT, "input 'left_a' is -1; it must lie in 0..62"),
     ("FixedAdd", [X, X, i64(0), np.zeros(2, i64), S], OUT, "input 'left_b' has shape [2]; give a single number"),
