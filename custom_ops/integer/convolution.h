@@ -35,14 +35,21 @@ struct ImageSize {
   std::size_t out[2];
 };
 
-class Convolution {
+// A convolution with its weights packed.
+class ConvolutionPlan {
+ public:
+  virtual ~ConvolutionPlan() = default;
+  virtual void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const = 0;
+};
+
+class Convolution final : public ConvolutionPlan {
  public:
   // `weights` are [M, C/group * kernel] in the order of ONNX.
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
               const OutputFormat& format, int accumulator_bits,
               const ChannelParameters& parameters);
 
-  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const;
+  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
 
  private:
   struct Task;

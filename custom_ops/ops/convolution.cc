@@ -2,11 +2,22 @@
 
 #include "integer/convolution.h"
 
+#include "integer/depthwise.h"
 #include "ops/spatial.h"
 #include "ops/weighted_op.h"
 
 namespace qonnx_tools {
 namespace {
+
+std::unique_ptr<ConvolutionPlan> PlanFor(const ConvolutionGeometry& geometry,
+                                         const WeightMatrix& weights, Carrier x,
+                                         const OutputFormat& format, int accumulator_bits,
+                                         const ChannelParameters& parameters) {
+  if (Depthwise::Takes(geometry, weights, x, format, accumulator_bits, parameters)) {
+    return std::make_unique<Depthwise>(geometry, weights, x, format, accumulator_bits, parameters);
+  }
+  return std::make_unique<Convolution>(geometry, weights, x, format, accumulator_bits, parameters);
+}
 
 class ConvolutionKernel final : public CodeKernel {
  public:
@@ -16,7 +27,7 @@ class ConvolutionKernel final : public CodeKernel {
       : window_(window),
         in_channels_(geometry.groups * geometry.in_channels),
         out_channels_(geometry.groups * geometry.out_channels),
-        convolution_(geometry, weights, x, format, accumulator_bits, parameters) {}
+        plan_(PlanFor(geometry, weights, x, format, accumulator_bits, parameters)) {}
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     const Shape& x = inputs[0].shape;
@@ -38,14 +49,14 @@ class ConvolutionKernel final : public CodeKernel {
     const ImageSize size = {static_cast<std::size_t>(inputs[0].shape.dims[0]),
                             {sizes.in[0], sizes.in[1]},
                             {sizes.out[0], sizes.out[1]}};
-    convolution_.Run(size, inputs[0].data, y, workers);
+    plan_->Run(size, inputs[0].data, y, workers);
   }
 
  private:
   Window window_;
   std::size_t in_channels_;
   std::size_t out_channels_;
-  Convolution convolution_;
+  std::unique_ptr<ConvolutionPlan> plan_;
 };
 
 class ConvolutionOp final : public WeightedOp {
