@@ -17,6 +17,7 @@ from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.base import Pass
 from qonnx_tools.passes.fold_batch_norm import FoldBatchNorm
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
+from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.passes.reduce_batch_norm import ReduceBatchNorm
 from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
@@ -62,6 +63,7 @@ def convert(
     overrides: Iterable[str] = (),
     passes: Iterable[str] = (),
     target: str = SIMULATION,
+    strict: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Conversion:
@@ -77,6 +79,7 @@ def convert(
         overrides: options for single layers or tensors, ``PATTERN:option=value[,option=value]``.
         passes: names of further passes to run on the canonical graph, in order: those of other packages, say.
         target: "simulation", or T for the pass "lower-to-T" to lower the quantized graph with.
+        strict: whether a node that the target "native" leaves in float is an error.
         progress: called with (done, total) calibration images.
         **options: options of the scheme, such as ``weight_bits=4``.
 
@@ -95,7 +98,7 @@ def convert(
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
-    extra, lowering = _passes_called(passes), _lowering_to(target)
+    extra, lowering = _passes_called(passes), _lowering_to(target, strict=strict)
     work = _own(model)
     _check_convertible(work, os.fspath(model) if isinstance(model, str | os.PathLike) else "the model")
     reports = canonicalize(work) + run_passes(work, extra)
@@ -124,14 +127,16 @@ def _passes_called(names: Iterable[str]) -> list[Pass]:
     return called
 
 
-def _lowering_to(target: str) -> list[Pass]:
-    if target == SIMULATION:
+def _lowering_to(target: str, *, strict: bool) -> list[Pass]:
+    if target == SIMULATION and not strict:
         return []
     prefix = "lower-to-"
     known = {name.removeprefix(prefix): each for name, each in registered_passes().items() if name.startswith(prefix)}
-    if target not in known:
+    if target not in known and target != SIMULATION:
         raise ConfigError(f"target '{target}' is unknown; choose one of {', '.join([SIMULATION, *known])}")
-    return [known[target]()]
+    if strict and known.get(target) is not LowerToNative:
+        raise ConfigError(f"strict goes with the target native, not with {target}")
+    return [LowerToNative(strict=True) if strict else known[target]()]
 
 
 def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:

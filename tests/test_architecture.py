@@ -20,6 +20,7 @@ LEVELS = (
     {"ops", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"quantizers", "topology"},
+    {"lowering"},
     {"passes"},
     {"pipeline", "runtime"},
     {"calibration"},

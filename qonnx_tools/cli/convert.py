@@ -51,8 +51,10 @@ def convert(
         int | None, typer.Option(help="Width of a unit that is not folded, and of what it reads [16].")
     ] = None,
     target: Annotated[
-        str, typer.Option(help="simulation: quantizers on floats; qonnx: Quant nodes of the QONNX dialect.")
+        str,
+        typer.Option(help="simulation: quantizers on floats; native: integer codes; qonnx: the QONNX dialect."),
     ] = "simulation",
+    strict: Annotated[bool, typer.Option("--strict", help="With --target native: refuse what stays in float.")] = False,
     passes: Annotated[
         list[str] | None, typer.Option("--pass", help="Run this pass on the canonical graph; may be repeated.")
     ] = None,
@@ -110,6 +112,7 @@ def convert(
             overrides=layer or (),
             passes=passes or (),
             target=target,
+            strict=strict,
             progress=report,
             **scheme_options,
         )

@@ -16,5 +16,6 @@ def test_example(repo_root, capsys):
 def test_table(repo_root):
     text = (repo_root / "docs" / "passes.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == [each.name for each in CANONICAL] + [
-        "fold-batch-norm"
+        "fold-batch-norm",
+        "reduce-batch-norm",
     ]

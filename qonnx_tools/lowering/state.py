@@ -1,0 +1,137 @@
+"""What the lowering knows of a tensor, and how it makes new nodes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import helper
+
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.graph import gs, unique_name
+from qonnx_tools.ops import DOMAIN
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Codes that stand for a float tensor: ``value = format.decode(codes, axis)``."""
+
+    tensor: Any
+    format: Format
+    axis: int | None = None
+
+
+def per_tensor(frac: int | tuple[int, ...]) -> int:
+    """Return the fraction bits of a format that has one value for the whole tensor."""
+    if isinstance(frac, int):
+        return frac
+    raise ConfigError("fraction bits per channel are for weights and batch-norm constants, not for activations")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The format that a result is rounded and saturated to; ``low`` and ``high`` are code bounds inside it."""
+
+    format: FixedPoint
+    rounding: str
+    low: int
+    high: int
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits; a target is per tensor."""
+        return per_tensor(self.format.frac)
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """The output attributes that every saturating op has."""
+        return {
+            "bits": self.format.bits,
+            "signed": int(self.format.signed),
+            "narrow": int(self.format.narrow),
+            "to": int(helper.np_dtype_to_tensor_dtype(self.format.carrier)),
+            "rounding": self.format.rounding_code(self.rounding),
+        }
+
+
+@dataclass(frozen=True)
+class Affine:
+    """y = a * x + b with a = ``scale * 2**-scale_frac`` and b = ``offset * 2**-offset_frac``, [C] each, in integers."""
+
+    scale: npt.NDArray[np.int64]
+    scale_frac: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    offset_frac: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An integer result that no format has been given to yet.
+
+    ``emit(target)`` makes the node that computes it, rounds and saturates; ``grid`` are the fraction bits of the
+    exact result, a number or one a channel along axis 1, and ``width`` the bits that hold it. ``affine`` makes the
+    result of a further y = a * x + b a channel in the same node, where the op can. ``low`` and ``high`` are the bounds
+    of clipping functions passed on the way.
+    """
+
+    emit: Callable[[Target], Any]
+    grid: npt.NDArray[np.int64]
+    width: int
+    affine: "Callable[[Affine], Pending] | None" = None
+    low: float = -np.inf
+    high: float = np.inf
+
+    def clipped(self, low: float, high: float) -> "Pending":
+        """Return the result after a further ``Clip(low, high)``."""
+        return replace(self, affine=None, low=min(max(self.low, low), high), high=max(min(self.high, high), low))
+
+
+State = Coded | Pending
+
+
+@dataclass
+class Emitter:
+    """Makes nodes of the project's ops, with names that tell where they come from."""
+
+    graph: gs.Graph
+    names: set[str] = field(default_factory=set)
+
+    def node(
+        self,
+        op: str,
+        inputs: Sequence[Any],
+        attributes: Mapping[str, Any],
+        like: Any,
+        dtype: Any,
+        *,
+        domain: str = DOMAIN,
+        suffix: str = "codes",
+        shape: Any = None,
+    ) -> Any:
+        """Add a node that makes the codes of the float tensor ``like``, and return its output."""
+        name = self.unique(f"{like.name}.{suffix}")
+        output = gs.Variable(name, dtype=np.dtype(dtype), shape=like.shape if shape is None else shape)
+        self.graph.nodes.append(
+            gs.Node(
+                op=op,
+                name=self.unique(f"{like.name}.{op}"),
+                attrs=dict(attributes),
+                inputs=list(inputs),
+                outputs=[output],
+                domain=domain,
+            )
+        )
+        return output
+
+    def constant(self, wish: str, value: npt.ArrayLike, dtype: Any) -> Any:
+        """Return a new initializer."""
+        return gs.Constant(self.unique(wish), np.array(value, dtype=dtype, order="C"))
+
+    def unique(self, wish: str) -> str:
+        """Return a name that no tensor and no node has."""
+        name = unique_name(self.graph, wish, taken=self.names)
+        self.names.add(name)
+        return name

@@ -1,0 +1,211 @@
+"""The native graph: kernels equal function bodies in every tensor, and both equal the simulation where it is exact."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from qonnx_tools.convert import convert
+from qonnx_tools.data import open_data, preprocessing
+from qonnx_tools.errors import ConfigError, UnsupportedError
+from qonnx_tools.graph import from_proto, nodes, op_of, parse, to_proto
+from qonnx_tools.outcome import Skip
+from qonnx_tools.passes.lower_to_native import LowerToNative
+from qonnx_tools.pipeline import run_passes
+from qonnx_tools.runtime import session
+
+RANDOM = np.random.default_rng(11)
+
+
+def model(body, inputs="float[N, 3, 8, 8] x", outputs="float[N, 4, 8, 8] y", **values):
+    text = f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        example ({inputs}) => ({outputs})
+        <{", ".join(f"float[{', '.join(map(str, value.shape))}] {name}" for name, value in values.items())}>
+        {{ {body} }}
+        """
+    return from_proto(parse(text, **{name: value.astype(np.float32) for name, value in values.items()}))
+
+
+def conv(name, source, target, weight="w", attributes="kernel_shape = [3, 3], pads = [1, 1, 1, 1]"):
+    return f"[{name}] {target} = Conv <{attributes}> ({source}, {weight})"
+
+
+W = RANDOM.normal(size=(4, 3, 3, 3)) * 0.3
+V = RANDOM.normal(size=(4, 4, 3, 3)) * 0.3
+NORM = {
+    "gamma": RANDOM.uniform(0.5, 2, 4),
+    "beta": RANDOM.normal(size=4),
+    "mean": RANDOM.normal(size=4),
+    "variance": RANDOM.uniform(0.5, 2, 4),
+}
+GRAPHS = {
+    "relu": (conv("c", "x", "z") + "\n[r] r = Relu (z)\n" + conv("d", "r", "y", "v"), {"w": W, "v": V}),
+    "residual": (
+        conv("c", "x", "z") + "\n[r] r = Relu (z)\n" + conv("d", "r", "s", "v")
+        + "\n[a] t = Add (s, r)\n[q] u = Relu (t)\n" + conv("e", "u", "y", "v"),
+        {"w": W, "v": V},
+    ),
+    "clip": (
+        conv("c", "x", "z") + "\n[r] r = Clip (z, low, high)\n" + conv("d", "r", "y", "v"),
+        {"w": W, "v": V, "low": np.array(0.25), "high": np.array(1.5)},
+    ),
+    "batch norm": (
+        conv("c", "x", "z") + "\n[n] b = BatchNormalization (z, gamma, beta, mean, variance)\n[r] r = Relu (b)\n"
+        + conv("d", "r", "y", "v"),
+        {"w": W, "v": V, **NORM},
+    ),
+    "concat": (
+        conv("c", "x", "z") + "\n[r] r = Relu (z)\n" + conv("d", "r", "s", "v")
+        + "\n[k] k = Concat <axis = 1> (r, s)\n" + conv("e", "k", "y", "u"),
+        {"w": W, "v": V, "u": RANDOM.normal(size=(4, 8, 3, 3)) * 0.3},
+    ),
+    "pooling": (
+        conv("c", "x", "z") + "\n[r] r = Relu (z)\n[m] m = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (r)\n"
+        "[p] p = AveragePool <kernel_shape = [2, 2]> (m)\n"
+        + conv("d", "p", "y", "v", "kernel_shape = [3, 3], pads = [1, 1, 2, 2]"),
+        {"w": W, "v": V},
+    ),
+    "moving": (
+        conv("c", "x", "z") + "\n[r] r = Relu (z)\n[t] t = Transpose <perm = [0, 1, 3, 2]> (r)\n"
+        + conv("d", "t", "y", "v"),
+        {"w": W, "v": V},
+    ),
+    "depthwise": (
+        conv("c", "x", "z") + "\n[r] r = Relu (z)\n"
+        + conv("d", "r", "y", "g", "kernel_shape = [3, 3], pads = [1, 1, 1, 1], group = 4"),
+        {"w": W, "g": RANDOM.normal(size=(4, 1, 3, 3)) * 0.3},
+    ),
+    "product": (
+        conv("c", "x", "z") + "\n[s] s = Sigmoid (z)\n[p] p = Mul (z, s)\n" + conv("d", "p", "y", "v"),
+        {"w": W, "v": V},
+    ),
+}  # fmt: skip
+
+
+def images(count=5):
+    return RANDOM.normal(size=(count, 3, 8, 8)).astype(np.float32)
+
+
+def plain(proto):
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    return ort.InferenceSession(proto.SerializeToString(), options)
+
+
+def all_tensors(native):
+    """The model with every intermediate tensor as an output."""
+    proto = to_proto(native)
+    present = {value.name for value in proto.graph.output}
+    proto.graph.output.extend(value for value in proto.graph.value_info if value.name not in present)
+    return proto
+
+
+def compare(native, x):
+    """Assert that kernels and bodies agree on every tensor; return (tensors, elements, the first output)."""
+    proto = all_tensors(native)
+    name = proto.graph.input[0].name
+    kernels, bodies = (runner.run(None, {name: x}) for runner in (session(proto), plain(proto)))
+    for value, one, other in zip(proto.graph.output, kernels, bodies, strict=True):
+        assert one.dtype == other.dtype, value.name
+        np.testing.assert_array_equal(one, other, err_msg=value.name)
+    return len(kernels), sum(one.size for one in kernels), kernels[0]
+
+
+@pytest.mark.parametrize("batch_norm", ["fold", "merge", "separate"])
+@pytest.mark.parametrize("scheme", ["fixed", "log"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_kernels_equal_bodies_and_the_simulation(name, scheme, batch_norm):
+    body, values = GRAPHS[name]
+    source = model(body, **values)
+    native = convert(source, scheme=scheme, batch_norm=batch_norm, target="native")
+    assert not [outcome for outcome in native.reports[-1].outcomes if isinstance(outcome, Skip)]
+    assert {op_of(node) for node in nodes(native.model.graph)}.isdisjoint({"Conv", "Add", "Mul", "AveragePool", "Relu"})
+    x = images()
+    *_, output = compare(native.model, x)
+    simulated = session(convert(source, scheme=scheme, batch_norm=batch_norm).model).run(None, {"x": x})[0]
+    if scheme == "fixed" and (batch_norm == "fold" or name != "batch norm") and name != "product":
+        np.testing.assert_array_equal(output, simulated)
+    else:  # a float32 product of a log scale or a batch-norm scale may round a tie the other way
+        assert np.abs(output - simulated).max() <= 0.05 * np.abs(simulated).max()
+
+
+@pytest.mark.parametrize("bits", [4, 8, 10, 16])
+@pytest.mark.parametrize("rounding", ["half_even", "half_up", "half_away", "floor", "ceil", "toward_zero"])
+def test_every_rounding_and_width(bits, rounding):
+    body, values = GRAPHS["residual"]
+    native = convert(model(body, **values), weight_bits=bits, activation_bits=bits, rounding=rounding, target="native")
+    compare(native.model, images())
+
+
+def test_accumulators_are_as_wide_as_the_weights_ask_for():
+    body, values = GRAPHS["relu"]
+    widths = [
+        node.attrs["accumulator_bits"]
+        for bits in (4, 8)
+        for node in nodes(
+            convert(model(body, **values), weight_bits=bits, target="native").model.graph, "qonnx_tools.ops::FixedConv"
+        )
+    ]
+    assert widths[0] < widths[2] <= 8 + 8 + 5 + 1
+    assert widths[1] < widths[3] <= 8 + 8 + 6 + 1
+
+
+def test_what_has_no_integer_form_stays_in_float_and_is_listed():
+    source = model(conv("c", "x", "z") + "\n[s] s = Softmax <axis = 1> (z)\n" + conv("d", "s", "y", "v"), w=W, v=V)
+    conversion = convert(source, target="native")
+    ops = [op_of(node) for node in nodes(conversion.model.graph)]
+    assert ops.count("Softmax") == 1
+    assert ops.count("qonnx_tools.ops::Dequantize") == 2
+    assert [outcome.node for outcome in conversion.reports[-1].outcomes if isinstance(outcome, Skip)] == ["s"]
+    compare(conversion.model, images())
+
+
+def test_strict_refuses_it():
+    source = model(conv("c", "x", "z") + "\n[s] s = Softmax <axis = 1> (z)\n" + conv("d", "s", "y", "v"), w=W, v=V)
+    simulation = convert(source).model
+    with pytest.raises(UnsupportedError, match=r"node 's': Softmax has no integer form \(--strict\)"):
+        run_passes(simulation, [LowerToNative(strict=True)])
+
+
+def test_strict_in_a_conversion():
+    body, values = GRAPHS["relu"]
+    assert convert(model(body, **values), target="native", strict=True).model
+    for target in ("simulation", "qonnx"):
+        with pytest.raises(ConfigError, match=f"strict goes with the target native, not with {target}"):
+            convert(model(body, **values), target=target, strict=True)
+
+
+def test_a_second_lowering_changes_nothing():
+    body, values = GRAPHS["residual"]
+    native = convert(model(body, **values), target="native").model
+    before = to_proto(native).SerializeToString()
+    (report,) = run_passes(native, [LowerToNative()])
+    assert not report.outcomes
+    assert to_proto(native).SerializeToString() == before
+
+
+REAL = {
+    "resnet20_cifar10": ("cifar10", "cifar10_test.npz"),
+    "mlperf_tiny_resnet8_cifar10": ("raw", "cifar10_test.npz"),
+    "cnn6_fashion_mnist": ("fashion-mnist", "fashion_mnist_test.npz"),
+    "mobilenet_v1_075_imagenet": ("mobilenet", "imagenet_val100"),
+    "squeezenet11_imagenet": ("caffe", "imagenet_val100"),
+}
+
+
+@pytest.mark.parametrize("scheme", ["fixed", "log"])
+@pytest.mark.parametrize("name", REAL)
+def test_real_networks(name, scheme, assets, record_property):
+    preset, data = REAL[name]
+    path = assets / "models" / f"{name}.onnx"
+    native = convert(path, scheme=scheme, target="native").model
+    shape = tuple(native.graph.inputs[0].shape)
+    (batch, *_) = open_data(str(assets / "data" / data), preprocessing(preset), shape).batches(2, limit=2)
+    tensors, elements, output = compare(native, batch.images)
+    print(f"{name}, {scheme}: {tensors} tensors, {elements} elements equal")  # noqa: T201
+    record_property("elements", elements)
+    if scheme == "fixed" and name in ("resnet20_cifar10", "mlperf_tiny_resnet8_cifar10", "cnn6_fashion_mnist"):
+        simulated = session(convert(path, scheme=scheme).model).run(None, {native.graph.inputs[0].name: batch.images})[
+            0
+        ]
+        np.testing.assert_array_equal(output, simulated)
