@@ -29,4 +29,12 @@ class Workers {
   }
 };
 
+// Everything on the calling thread, in order.
+class OneThread final : public Workers {
+ public:
+  void Run(std::size_t count, Piece piece, void* user) const override {
+    for (std::size_t i = 0; i < count; ++i) piece(user, i);
+  }
+};
+
 }  // namespace qonnx_tools

@@ -1,8 +1,6 @@
 #include "integer/convolution.h"
 
 #include <algorithm>
-#include <optional>
-#include <utility>
 
 #include "core/level.h"
 #include "core/scratch.h"
@@ -10,38 +8,11 @@
 namespace qonnx_tools {
 namespace {
 
+constexpr std::size_t kManyImages = 8;   // from this many on, each is the work of one thread
 constexpr std::size_t kFewTiles = 4;     // below this many, output channels are divided, too
 constexpr std::size_t kFewestRows = 96;  // but not into fewer than this
 
 constexpr std::size_t Ceil(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
-// The weights in the order of the panel: units of neighbouring channels, then the kernel.
-WeightMatrix InUnits(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
-                     std::size_t width) {
-  const std::size_t taps = geometry.kernel[0] * geometry.kernel[1];
-  const std::size_t channel_units = Ceil(geometry.in_channels, width);
-  WeightMatrix padded;
-  padded.rows = weights.rows;
-  padded.depth = channel_units * taps * width;
-  padded.values.assign(padded.rows * padded.depth, 0);
-  for (std::size_t row = 0; row < weights.rows; ++row) {
-    for (std::size_t channel = 0; channel < geometry.in_channels; ++channel) {
-      for (std::size_t tap = 0; tap < taps; ++tap) {
-        const std::size_t step = channel / width * taps + tap;
-        padded.values[row * padded.depth + step * width + channel % width] =
-            weights.values[row * weights.depth + channel * taps + tap];
-      }
-    }
-  }
-  return padded;
-}
-
-Epilogue MakeEpilogue(const WeightMatrix& weights, Carrier x, Units units,
-                      const OutputFormat& format, int accumulator_bits,
-                      const ChannelParameters& parameters) {
-  return Epilogue(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                  PackingCorrections(weights, x, units));
-}
 
 }  // namespace
 
@@ -61,80 +32,6 @@ struct Convolution::Task {
   std::size_t Groups() const { return Ceil(pixels, kGroup); }
   std::size_t Columns() const { return Groups() * kGroup; }
 };
-
-Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
-                         Carrier x, const OutputFormat& format, int accumulator_bits,
-                         const ChannelParameters& parameters)
-    : geometry_(geometry),
-      x_carrier_(x),
-      y_size_(SizeOf(format.carrier)),
-      units_(UnitsFor(weights, x)),
-      direct_(geometry.kernel[0] * geometry.kernel[1] == 1 && geometry.stride[0] == 1 &&
-              geometry.stride[1] == 1 && geometry.pad_begin[0] + geometry.pad_begin[1] == 0 &&
-              geometry.pad_end[0] + geometry.pad_end[1] == 0),
-      zero_(0),
-      epilogue_(MakeEpilogue(weights, x, units_, format, accumulator_bits, parameters)),
-      wide_(!epilogue_.Takes32() || !FitUnits(weights, units_)) {
-  const auto& multiply = AtSelectedLevel<MultiplyTable>();
-  std::optional<SplitWeights> split;
-  if (units_ == Units::kWords && SizeOf(x) == 1 && !wide_ && multiply.add_sparse != nullptr) {
-    split = Split(InUnits(geometry_, weights, WidthOf(Units::kBytes)));
-  }
-  split_ = split.has_value();
-  if (split_) {
-    units_ = Units::kBytes;
-    epilogue_ = MakeEpilogue(weights, x, units_, format, accumulator_bits, parameters);
-    shifts_ = std::move(split->shifts);
-  }
-  multiply_ = units_ == Units::kBytes ? multiply.signed_by_unsigned : multiply.words;
-  channel_units_ = Ceil(geometry.in_channels, WidthOf(units_));
-  const std::uint32_t code_zero = 0;
-  AtSelectedLevel<PackTable>().row[static_cast<int>(units_)][static_cast<int>(x)](
-      &code_zero, WidthOf(units_), &zero_);
-  const WeightMatrix ordered =
-      split_ ? std::move(split->dense) : InUnits(geometry_, weights, WidthOf(units_));
-  segments_ = SegmentsOf(ordered, x, units_, wide_);
-  PackWeights(ordered);
-  if (split_) PackSparse(split->sparse);
-}
-
-void Convolution::PackWeights(const WeightMatrix& ordered) {
-  const std::size_t rows = geometry_.out_channels;
-  for (const Segment& segment : segments_) {
-    segment_offsets_.push_back(group_size_);
-    group_size_ += segment.steps * rows;
-  }
-  weights_.reserve(group_size_ * geometry_.groups);
-  for (std::size_t group = 0; group < geometry_.groups; ++group) {
-    for (const Segment& segment : segments_) {
-      for (std::size_t first = 0; first < rows; first += kRows) {
-        const std::size_t end = std::min(first + kRows, rows);
-        for (std::size_t step = 0; step < segment.steps; ++step) {
-          for (std::size_t row = first; row < end; ++row) {
-            weights_.push_back(UnitAt(ordered, units_, segment.plane, group * rows + row,
-                                      segment.first_step + step));
-          }
-        }
-      }
-    }
-  }
-}
-
-void Convolution::PackSparse(const WeightMatrix& ordered) {
-  const std::size_t rows = geometry_.out_channels;
-  sparse_begins_.push_back(0);
-  for (std::size_t group = 0; group < geometry_.groups; ++group) {
-    for (const Segment& segment : segments_) {
-      for (std::size_t row = group * rows; row < (group + 1) * rows; ++row) {
-        for (std::size_t step = 0; step < segment.steps; ++step) {
-          const std::int32_t unit = UnitAt(ordered, units_, -1, row, segment.first_step + step);
-          if (unit != 0) sparse_.push_back({static_cast<std::uint32_t>(step), unit});
-        }
-        sparse_begins_.push_back(static_cast<std::uint32_t>(sparse_.size()));
-      }
-    }
-  }
-}
 
 void Convolution::PackImage(const ImageSize& size, const std::uint8_t* x, std::int32_t* units,
                             const Workers& workers) const {
@@ -277,14 +174,12 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
   }
 }
 
-void Convolution::Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const {
+void Convolution::RunImage(const ImageSize& size, const std::uint8_t* x, std::uint8_t* y,
+                           const Workers& workers) const {
   const auto& g = geometry_;
   const std::size_t row_length = size.in[1] + g.pad_begin[1] + g.pad_end[1];
   const std::size_t column_length = size.in[0] + g.pad_begin[0] + g.pad_end[0];
-  const std::size_t in_image =
-      g.groups * g.in_channels * size.in[0] * size.in[1] * SizeOf(x_carrier_);
   const std::size_t out_pixels = size.out[0] * size.out[1];
-  const std::size_t out_group = g.out_channels * out_pixels * y_size_;
   const std::size_t pixel_groups = Ceil(out_pixels, kGroup);
   const std::size_t tiles = Ceil(pixel_groups, kGroups);
   const std::size_t tasks = tiles * g.groups;
@@ -299,39 +194,51 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
     units = ScratchOf<std::int32_t>(
         ScratchUse::kPackedInput,
         g.groups * channel_units_ * row_length * column_length + 2 * kSlack);
+    PackImage(size, x, units, workers);
   }
-  for (std::size_t image = 0; image < size.count; ++image) {
-    const auto* const image_x = static_cast<const std::uint8_t*>(x) + image * in_image;
-    auto* const image_y = static_cast<std::uint8_t*>(y) + image * g.groups * out_group;
-    if (!direct_) PackImage(size, image_x, units, workers);
-    workers.For(tasks * parts, [&](std::size_t index) {
-      const std::size_t part = index % parts;
-      const std::size_t tile = index / parts % tiles;
-      Task task = {};
-      task.units = units;
-      task.x = image_x;
-      task.group = index / parts / tiles;
-      task.y = image_y + task.group * out_group;
-      task.first_row = part * part_rows;
-      if (task.first_row >= g.out_channels) return;
-      task.rows = std::min(part_rows, g.out_channels - task.first_row);
-      // Tiles of nearly the same number of groups.
-      task.first_pixel = pixel_groups * tile / tiles * kGroup;
-      const std::size_t end = std::min(pixel_groups * (tile + 1) / tiles * kGroup, out_pixels);
-      task.pixels = end - task.first_pixel;
-      Piece pieces[kColumns];
-      for (std::size_t pixel = task.first_pixel; !direct_ && pixel < end;) {
-        const std::size_t row = pixel / size.out[1];
-        const std::size_t column = pixel % size.out[1];
-        const std::size_t count = std::min(size.out[1] - column, end - pixel);
-        pieces[task.piece_count++] = {pixel - task.first_pixel,
-                                      row * g.stride[0] * row_length + column * g.stride[1], count};
-        pixel += count;
-      }
-      task.pieces = pieces;
-      RunTask(size, task);
-    });
+  workers.For(tasks * parts, [&](std::size_t index) {
+    const std::size_t part = index % parts;
+    const std::size_t tile = index / parts % tiles;
+    Task task = {};
+    task.units = units;
+    task.x = x;
+    task.group = index / parts / tiles;
+    task.y = y + task.group * g.out_channels * out_pixels * y_size_;
+    task.first_row = part * part_rows;
+    if (task.first_row >= g.out_channels) return;
+    task.rows = std::min(part_rows, g.out_channels - task.first_row);
+    // Tiles of nearly the same number of groups.
+    task.first_pixel = pixel_groups * tile / tiles * kGroup;
+    const std::size_t end = std::min(pixel_groups * (tile + 1) / tiles * kGroup, out_pixels);
+    task.pixels = end - task.first_pixel;
+    Piece pieces[kColumns];
+    for (std::size_t pixel = task.first_pixel; !direct_ && pixel < end;) {
+      const std::size_t row = pixel / size.out[1];
+      const std::size_t column = pixel % size.out[1];
+      const std::size_t count = std::min(size.out[1] - column, end - pixel);
+      pieces[task.piece_count++] = {pixel - task.first_pixel,
+                                    row * g.stride[0] * row_length + column * g.stride[1], count};
+      pixel += count;
+    }
+    task.pieces = pieces;
+    RunTask(size, task);
+  });
+}
+
+void Convolution::Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const {
+  const auto& g = geometry_;
+  const std::size_t in_image =
+      g.groups * g.in_channels * size.in[0] * size.in[1] * SizeOf(x_carrier_);
+  const std::size_t out_image = g.groups * g.out_channels * size.out[0] * size.out[1] * y_size_;
+  const auto run = [&](std::size_t image, const Workers& within) {
+    RunImage(size, static_cast<const std::uint8_t*>(x) + image * in_image,
+             static_cast<std::uint8_t*>(y) + image * out_image, within);
+  };
+  if (size.count >= kManyImages) {
+    workers.For(size.count, [&](std::size_t image) { run(image, OneThread()); });
+    return;
   }
+  for (std::size_t image = 0; image < size.count; ++image) run(image, workers);
 }
 
 }  // namespace qonnx_tools

@@ -58,6 +58,8 @@ class Convolution final : public ConvolutionPlan {
   void PackSparse(const WeightMatrix& ordered);
   void PackImage(const ImageSize& size, const std::uint8_t* x, std::int32_t* units,
                  const Workers& workers) const;
+  void RunImage(const ImageSize& size, const std::uint8_t* x, std::uint8_t* y,
+                const Workers& workers) const;
   void RunTask(const ImageSize& size, const Task& task) const;
   void FillPanel(const ImageSize& size, const Task& task, const Segment& segment,
                  std::int32_t* panel) const;

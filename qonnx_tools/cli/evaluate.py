@@ -110,16 +110,18 @@ def _print(result: "Evaluation") -> None:
     for score in (result.model, *([result.against.other] if result.against else [])):
         table.add_row(score.name, _percent(score.top1), _percent(score.top5), f"{score.images_per_second:,.0f}")
     screen.print(table)
-    if result.against is None:
-        return
-    if result.against.paired is not None:
-        paired = result.against.paired
-        screen.print(
-            f"difference {100 * paired.difference:+.2f} points, 95 % interval {100 * paired.low:+.2f} to "
-            f"{100 * paired.high:+.2f} (paired: {paired.only_reference} lost, {paired.only_candidate} won)"
+    if result.against is not None:
+        if result.against.paired is not None:
+            paired = result.against.paired
+            screen.print(
+                f"difference {100 * paired.difference:+.2f} points, 95 % interval {100 * paired.low:+.2f} to "
+                f"{100 * paired.high:+.2f} (paired: {paired.only_reference} lost, {paired.only_candidate} won)"
+            )
+        agreement = (
+            f"same prediction on {100 * result.against.agreement.share:.2f} %; " if result.against.agreement else ""
         )
-    agreement = f"same prediction on {100 * result.against.agreement.share:.2f} %; " if result.against.agreement else ""
-    screen.print(f"{agreement}output SQNR {result.against.sqnr_db:.1f} dB")
+        screen.print(f"{agreement}output SQNR {result.against.sqnr_db:.1f} dB")
+    screen.print(f"next: qonnx inspect {result.model.name}", markup=False, soft_wrap=True)
 
 
 def _percent(part: "Proportion | None") -> str:

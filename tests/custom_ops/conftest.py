@@ -106,8 +106,10 @@ def codes_model(
 def create_codes() -> Callable[..., ort.InferenceSession]:
     """Create a session of one op on codes, all but the first ``data`` inputs constant."""
 
-    def create(op: str, inputs: Sequence[np.ndarray | None], attributes: dict, data: int = 1) -> ort.InferenceSession:
-        return open_session(codes_model(op, inputs, attributes, None, data)[0])
+    def create(
+        op: str, inputs: Sequence[np.ndarray | None], attributes: dict, data: int = 1, threads: int = 1
+    ) -> ort.InferenceSession:
+        return open_session(codes_model(op, inputs, attributes, None, data)[0], threads)
 
     return create
 
