@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper, numpy_helper
 
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.runtime import library_path
 
 PROJECT = "qonnx_tools.ops"
-ELEMENTS = {TensorProto.FLOAT: np.float32, TensorProto.UINT8: np.uint8, TensorProto.INT16: np.int16}
+FLOAT, UINT8, INT16 = 1, 2, 5  # element types of ONNX
 Arrays = dict[str, npt.NDArray[Any]]
+ELEMENTS: dict[int, npt.DTypeLike] = {FLOAT: np.float32, UINT8: np.uint8, INT16: np.int16}
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def resnet50() -> Iterator[Layer]:
 NETWORKS: dict[str, Callable[[], Iterator[Layer]]] = {"resnet18": resnet18, "resnet50": resnet50}
 
 
-def window(layer: Layer) -> dict[str, list[int]]:
+def window(layer: Layer) -> dict[str, Any]:
     """The attributes of a convolution with as much padding as keeps the size."""
     pad = layer.kernel // 2
     return {
@@ -107,7 +108,7 @@ def window(layer: Layer) -> dict[str, list[int]]:
 def float_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
     """Onnxruntime's float convolution with bias."""
     values: Arrays = {"w": weights.astype(np.float32) / 128, "b": np.zeros(layer.outer, np.float32)}
-    return helper.make_node("Conv", ["x", *values], ["y"], **window(layer)), values, TensorProto.FLOAT
+    return helper.make_node("Conv", ["x", *values], ["y"], **window(layer)), values, FLOAT
 
 
 def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
@@ -123,7 +124,7 @@ def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Ar
         "yz": np.asarray(zero),
         "b": np.zeros(layer.outer, np.int32),
     }
-    return helper.make_node("QLinearConv", ["x", *values], ["y"], **window(layer)), values, TensorProto.UINT8
+    return helper.make_node("QLinearConv", ["x", *values], ["y"], **window(layer)), values, UINT8
 
 
 def code_conv(
@@ -131,8 +132,13 @@ def code_conv(
 ) -> tuple[NodeProto, Arrays, int]:
     """A convolution of this project, its accumulator as wide as it must be."""
     values: Arrays = {"w": weights, "shift": np.asarray(np.int64(10)), "b": np.zeros(layer.outer, np.int64)}
-    wide = element == TensorProto.INT16
-    given = {"bits": 16 if wide else 8, "signed": int(wide), "to": element, "accumulator_bits": 40 if wide else 32}
+    wide = element == INT16
+    given: dict[str, Any] = {
+        "bits": 16 if wide else 8,
+        "signed": int(wide),
+        "to": element,
+        "accumulator_bits": 40 if wide else 32,
+    }
     node = helper.make_node(op, ["x", *values], ["y"], domain=PROJECT, group=1, **window(layer), **(given | attributes))
     return node, values, element
 
@@ -142,18 +148,21 @@ def kinds(layer: Layer, source: np.random.Generator) -> dict[str, tuple[NodeProt
     shape = (layer.outer, layer.inner, layer.kernel, layer.kernel)
     weights = source.normal(0, 30, shape).round().clip(-127, 127).astype(np.int8)
     logs = np.asarray(Log(5, float(np.abs(weights).max())).encode(weights), np.int8)
-    channels = {"multiplier": np.full(layer.outer, 21000, np.int32), "addend": np.full(layer.outer, 9999, np.int64)}
-    merged = code_conv(layer, "ShiftConv", TensorProto.UINT8, logs, weight_bits=5)
+    channels: Arrays = {
+        "multiplier": np.full(layer.outer, 21000, np.int32),
+        "addend": np.full(layer.outer, 9999, np.int64),
+    }
+    merged = code_conv(layer, "ShiftConv", UINT8, logs, weight_bits=5)
     merged[1].update(channels, shift=np.asarray(np.int64(25)))
     merged[0].input.extend(channels)
     return {
         "float": float_conv(layer, weights),
         "qlinear": qlinear_conv(layer, weights),
-        "fixed8": code_conv(layer, "FixedConv", TensorProto.UINT8, weights),
-        "shift5": code_conv(layer, "ShiftConv", TensorProto.UINT8, logs, weight_bits=5),
+        "fixed8": code_conv(layer, "FixedConv", UINT8, weights),
+        "shift5": code_conv(layer, "ShiftConv", UINT8, logs, weight_bits=5),
         "shift5+affine": merged,
-        "fixed16x8": code_conv(layer, "FixedConv", TensorProto.INT16, weights),
-        "fixed16x10": code_conv(layer, "FixedConv", TensorProto.INT16, weights.astype(np.int16) * 4),
+        "fixed16x8": code_conv(layer, "FixedConv", INT16, weights),
+        "fixed16x10": code_conv(layer, "FixedConv", INT16, weights.astype(np.int16) * 4),
     }
 
 
