@@ -5,7 +5,7 @@
 namespace qonnx_tools {
 namespace {
 
-constexpr int kMostWeightBits = 16;
+constexpr int kMostWeightBits = 6;  // 31 octaves, as arithmetic/integer.py
 
 // 2^exponent modulo 2^64.
 std::uint64_t PowerOfTwo(std::int64_t exponent) {
