@@ -16,11 +16,12 @@ from qonnx_tools.lowering.state import Coded, Emitter, Pending, State
 from qonnx_tools.quantizers import quantizer_of
 
 
-@dataclass(frozen=True)
 class Declined(Exception):  # noqa: N818  # an answer, not a fault
     """A rule cannot express the node in integers, for ``reason``."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Context:
     def codes(self, tensor: Any) -> Coded:
         """Return the codes that stand for ``tensor``; decline where it is in float.
 
-        A result that has no format yet is kept exactly, as 32-bit codes.
+        A result that has no format yet gets 32-bit codes, exact where that is wide enough.
         """
         constant = self.constant(tensor)
         if constant is not None:
