@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 
 from measuring import asset, machine, markdown_table
 
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.data import ChannelOrder, Preprocessing, preprocessing
-from qonnx_tools.evaluate import Evaluation, evaluate
+from qonnx_tools.evaluation import Evaluation, evaluate
 from qonnx_tools.statistics import PairedComparison, Proportion
 
 IMAGES = 512

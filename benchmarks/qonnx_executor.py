@@ -33,7 +33,7 @@ import onnx
 import onnxruntime as ort
 from measuring import Spread, asset, machine, run_process
 
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.data import open_data, preprocessing
 from qonnx_tools.graph import Model, from_proto, save, to_proto
 from qonnx_tools.passes.lower_to_qonnx import LowerToQonnx

@@ -9,8 +9,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "convert": "qonnx_tools.convert",
-    "evaluate": "qonnx_tools.evaluate",
+    "convert": "qonnx_tools.conversion",
+    "evaluate": "qonnx_tools.evaluation",
     "library_path": "qonnx_tools.runtime",
     "load_plan": "qonnx_tools.plan",
     "session": "qonnx_tools.runtime",

@@ -25,7 +25,7 @@ LEVELS = (
     {"pipeline", "runtime"},
     {"calibration"},
     {"data_free", "schemes", "inspection"},
-    {"convert", "evaluate"},
+    {"conversion", "evaluation"},
     {"cli"},
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""
@@ -204,7 +204,7 @@ def test_the_passes_are_among_the_sources(sources, repo_root):
         ("qonnx_tools.plan", "from qonnx_tools.ops import op_table"),
         ("qonnx_tools.data.folder", "from qonnx_tools.arithmetic.rounding import Rounding"),
         ("qonnx_tools.errors", "from qonnx_tools.discovery import modules_of"),
-        ("qonnx_tools.convert", "from qonnx_tools import evaluate"),
+        ("qonnx_tools.conversion", "from qonnx_tools import evaluation"),
         ("qonnx_tools.arithmetic.log", "import scipy.special"),
         ("qonnx_tools.arithmetic.log", "import onnx"),
         ("qonnx_tools.passes.fold", "import onnx_graphsurgeon as gs"),
@@ -229,10 +229,13 @@ def test_the_checker_finds_what_is_against_the_rules(module, source):
         ("qonnx_tools.runtime", "from qonnx_tools import pipeline, __version__\nimport onnx, onnxruntime"),
         ("qonnx_tools.passes.fold", "from qonnx_tools.graph import gs\nfrom .base import Pass"),
         ("qonnx_tools.graph.load", "import onnx\nimport onnx_graphsurgeon\nonnx.load('x')"),
-        ("qonnx_tools.cli.main", "from qonnx_tools.convert import convert\nfrom qonnx_tools.errors import DataError"),
+        (
+            "qonnx_tools.cli.main",
+            "from qonnx_tools.conversion import convert\nfrom qonnx_tools.errors import DataError",
+        ),
         ("qonnx_tools.arithmetic.log", "import math\nimport numpy as np\nfrom qonnx_tools.discovery import modules_of"),
-        ("qonnx_tools.convert", "try:\n    pass\nexcept BaseException:\n    print()\n    raise"),
-        ("qonnx_tools.convert", "try:\n    pass\nexcept Exception as error:\n    raise KeyError from error"),
+        ("qonnx_tools.conversion", "try:\n    pass\nexcept BaseException:\n    print()\n    raise"),
+        ("qonnx_tools.conversion", "try:\n    pass\nexcept Exception as error:\n    raise KeyError from error"),
     ],
 )
 def test_the_checker_lets_pass_what_keeps_them(module, source):

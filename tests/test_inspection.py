@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.errors import ModelError
 from qonnx_tools.graph import load, parse
 from qonnx_tools.inspection import inspect

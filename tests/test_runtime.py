@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.errors import ModelError
 from qonnx_tools.graph import load, parse, save, to_proto
 from qonnx_tools.runtime import fold_constant_quantizers, library_path, run, session

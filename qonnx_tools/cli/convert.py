@@ -11,7 +11,7 @@ from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import console, progress
 
 if TYPE_CHECKING:
-    from qonnx_tools.convert import Conversion
+    from qonnx_tools.conversion import Conversion
 
 
 def convert(
@@ -75,7 +75,7 @@ def convert(
 
     Works with no option; calibration images (--data) make it better.
     """
-    from qonnx_tools.convert import convert as run  # noqa: PLC0415  # slow to import
+    from qonnx_tools.conversion import convert as run  # noqa: PLC0415  # slow to import
     from qonnx_tools.graph import save  # noqa: PLC0415
     from qonnx_tools.plan import save_plan as write_plan  # noqa: PLC0415
 

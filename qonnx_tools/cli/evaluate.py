@@ -10,7 +10,7 @@ from qonnx_tools.cli import options
 from qonnx_tools.cli.reporting import console, print_json, progress
 
 if TYPE_CHECKING:
-    from qonnx_tools.evaluate import Comparison, Evaluation, Score
+    from qonnx_tools.evaluation import Comparison, Evaluation, Score
     from qonnx_tools.statistics import Proportion
 
 
@@ -35,7 +35,7 @@ def evaluate(
     crop: options.Crop = None,
 ) -> None:
     """Measure the accuracy of MODEL, with 95 % intervals, and its speed."""
-    from qonnx_tools.evaluate import evaluate as run  # noqa: PLC0415  # slow to import
+    from qonnx_tools.evaluation import evaluate as run  # noqa: PLC0415  # slow to import
 
     with progress("evaluating") as report:
         result = run(

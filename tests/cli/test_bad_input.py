@@ -408,7 +408,7 @@ UNWRITABLE = [is_a_folder, in_no_folder, below_a_file, a_device, no_name, long_n
 def test_unwritable_output_is_found_before_anything_is_read(qonnx, untouched, monkeypatch, make, option):
     path, message = make()
     untouched()
-    monkeypatch.setattr("qonnx_tools.convert.convert", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr("qonnx_tools.conversion.convert", lambda *_, **__: pytest.fail("the work has begun"))
     arguments = [path] if option == "OUT" else ["out.onnx", "--save-plan", path]
     run = qonnx("convert", "model.onnx", *arguments, "--data", "data.npz")
     assert (run.status, run.out) == (1, "")

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import qonnx_tools
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.graph import save
 from qonnx_tools.plan import load_plan, save_plan
 

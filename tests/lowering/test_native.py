@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.data import open_data, preprocessing
 from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import from_proto, nodes, op_of, parse, to_proto

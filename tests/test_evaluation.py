@@ -8,7 +8,7 @@ import pytest
 from qonnx_tools.cli.evaluate import to_json
 from qonnx_tools.data import Batch, Dataset
 from qonnx_tools.errors import DataError, ModelError
-from qonnx_tools.evaluate import evaluate
+from qonnx_tools.evaluation import evaluate
 from qonnx_tools.graph import from_proto, parse, save
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> '

@@ -11,10 +11,10 @@ import pytest
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
-from qonnx_tools.convert import convert
+from qonnx_tools.conversion import convert
 from qonnx_tools.data import preprocessing
 from qonnx_tools.errors import ConfigError, ModelError
-from qonnx_tools.evaluate import evaluate
+from qonnx_tools.evaluation import evaluate
 from qonnx_tools.graph import load, parse, save, to_proto
 from qonnx_tools.inspection import inspect
 from qonnx_tools.plan import Plan, Role, load_plan, save_plan
