@@ -260,7 +260,9 @@ def test_a_tree_is_walked_with_its_links(tmp_path):
 def loaded(statements: str) -> list[str]:
     """Return the heavy packages that a fresh interpreter has loaded after running ``statements``."""
     report = f"import sys\nprint('heavy:', *[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", f"{statements}\n{report}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{statements}\n{report}"], capture_output=True, text=True, check=True
+    )
     return done.stdout.rsplit("heavy:", 1)[1].split()
 
 

@@ -77,7 +77,7 @@ def test_the_same_bytes_in_another_process(tmp_path, digits_model, digits_data, 
         "save(qonnx_tools.convert(model, data=data, scheme=scheme).model, out)"
     )
     arguments = [str(digits_model), str(digits_data["calibration"]), scheme, str(tmp_path / "out.onnx")]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, env={"PYTHONHASHSEED": "77"})
+    subprocess.run([sys.executable, "-P", "-c", code, *arguments], check=True, env={"PYTHONHASHSEED": "77"})
     save(results[0].model, tmp_path / "mine.onnx")
     digests = {hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("mine.onnx", "out.onnx")}
     assert len(digests) == 1

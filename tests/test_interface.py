@@ -15,7 +15,7 @@ PUBLIC = [name for name in qonnx_tools.__all__ if name != "__version__"]
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_is_a_function_each_time(name):
     program = f"import qonnx_tools; qonnx_tools.{name}; print(callable(qonnx_tools.{name}))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "True\n"
 
 

@@ -24,7 +24,7 @@ CLASSIFIER = """
   [last] logits = Gemm <transB = 1> (d, last_weight, last_bias)
 }
 """
-COMMAND = (sys.executable, "-m", "qonnx_tools.cli")
+COMMAND = (sys.executable, "-P", "-m", "qonnx_tools.cli")
 
 
 @dataclass(frozen=True)

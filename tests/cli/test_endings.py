@@ -74,7 +74,7 @@ def test_interrupt_of_a_process(untouched, function, command):
 def test_interrupt_at_any_moment(folder, delay):
     """While Python itself starts, before the command has begun, an interrupt shows Python's own traceback."""
     ready = "import sys; from qonnx_tools.cli import main; print('go', flush=True); sys.exit(main())"
-    arguments = [sys.executable, "-c", ready, "convert", "model.onnx", "out.onnx"]
+    arguments = [sys.executable, "-P", "-c", ready, "convert", "model.onnx", "out.onnx"]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout.readline() == "go\n"
         time.sleep(delay)
@@ -214,7 +214,7 @@ def test_standard_output_on_a_full_disk(arguments, unbuffered):
 def test_import_of_the_command_loads_nothing_slow():
     """So that Ctrl-C during the slow imports already meets main()."""
     code = "import sys, qonnx_tools.cli; print([n for n in ('typer', 'numpy', 'onnx', 'rich') if n in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
 
 

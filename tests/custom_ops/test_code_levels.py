@@ -18,6 +18,6 @@ def test_level(level):
         pytest.skip(f"this CPU has no {level}")
     tests = [str(HERE / name) for name in ("test_weighted_ops.py", "test_code_ops.py")]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)
     assert done.returncode == 0, done.stdout[-3000:]

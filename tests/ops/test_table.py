@@ -248,4 +248,4 @@ def test_bodies_come_sorted():
 
 def test_onnx_reference_can_be_imported_afterwards_and_python_ends_well():
     code = "from qonnx_tools import ops; ops.register_schemas(); import onnx.reference"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=60)
