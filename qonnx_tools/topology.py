@@ -80,7 +80,7 @@ def layers(graph: gs.Graph, through: Callable[[Any], Any] | None = None) -> list
                 sources=tuple(source(tensor).name for tensor in _origins(node.inputs[0])),
                 output=node.outputs[0].name,
                 result=_behind_clipping(node.outputs[0]).name,
-                channel_axis=0 if node.op == "Gemm" and node.attrs.get("transB") else _channel_axis(node, weight),
+                channel_axis=_channel_axis(node, weight),
                 weight_shape=tuple(weight.shape),
                 macs=_macs(node, tuple(weight.shape)),
             )
@@ -228,7 +228,9 @@ def _behind_clipping(tensor: gs.Variable) -> gs.Variable:
 
 
 def _channel_axis(node: gs.Node, weight: gs.Constant) -> int:
-    return len(weight.shape) - 1 if node.op == "MatMul" else WEIGHTED[node.op]
+    if node.op == "MatMul":
+        return len(weight.shape) - 1
+    return 0 if node.op == "Gemm" and node.attrs.get("transB") else WEIGHTED[node.op]
 
 
 def _macs(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:

@@ -6,7 +6,6 @@ import onnx
 
 from qonnx_tools import ops
 
-DEFAULT_DOMAIN = ""
 _FORMER_NAME = "ai.onnx"
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.arithmetic.integer import log_weights
+from qonnx_tools.arithmetic.integer import SHIFT_WEIGHT_BITS, log_weights
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.graph import gs, is_given
 from qonnx_tools.lowering.rule import Context, Declined, Rule, code_range, codes_of
@@ -19,8 +19,6 @@ Parameter = tuple[str, npt.ArrayLike, Any]
 """The name, value and element type of an input."""
 IDENTITY: list[Parameter] = [("multiplier", 1, np.int32), ("addend", 0, np.int64)]
 """No affine map behind the accumulator; written out, because a function body cannot leave an input out."""
-LOG_BITS = 6
-"""Widest log weights that are shifts: beyond, a 64-bit accumulator does not hold the products."""
 
 MULTIPLIER_BITS = 15
 """Fraction bits of the multiplier that stands for what a log scale has beside a power of two."""
@@ -135,7 +133,7 @@ def _weights(node: gs.Node, coded: Coded) -> Weights:
     integers, kind = codes, "Fixed"
     if isinstance(coded.format, FixedPoint):
         frac, scale = np.broadcast_to(np.asarray(coded.format.frac, np.int64), channels), np.ones(channels)
-    elif isinstance(coded.format, Log) and coded.format.steps == 1 and coded.format.bits <= LOG_BITS:
+    elif isinstance(coded.format, Log) and coded.format.steps == 1 and coded.format.bits <= SHIFT_WEIGHT_BITS[1]:
         kind = "Shift"
         integers = log_weights(codes, coded.format.bits)
         mantissa, exponent = np.frexp(np.broadcast_to(np.asarray(coded.format.scale, np.float64), channels))
