@@ -23,7 +23,8 @@ from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
 from qonnx_tools.plan import BatchNorm, Plan, load_plan
 from qonnx_tools.quantizers import is_quantizing
-from qonnx_tools.schemes.base import Network, Scheme, make_scheme
+from qonnx_tools.schemes.base import Scheme, make_scheme
+from qonnx_tools.schemes.network import Network
 from qonnx_tools.topology import activations, concatenated, constants, layers, normalizations
 
 CALIBRATION_IMAGES = 512

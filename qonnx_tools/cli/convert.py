@@ -35,7 +35,8 @@ def convert(
         str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log [default] or fixed8.")
     ] = None,
     granularity: Annotated[
-        str | None, typer.Option(help="One weight format a channel [default] or a layer: channel or layer.")
+        str | None,
+        typer.Option(help="One format a network, a class, a layer (tensor), or for weights a channel [default]."),
     ] = None,
     layer: Annotated[
         list[str] | None,
