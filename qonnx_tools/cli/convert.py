@@ -18,7 +18,7 @@ def convert(
     model: options.Model,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.", show_default=False)],
     scheme: Annotated[
-        str | None, typer.Option(help="fixed [default]: fixed point; log: weights that are powers of two.")
+        str | None, typer.Option(help="fixed (default): fixed point; log: weights that are powers of two.")
     ] = None,
     data: Annotated[
         str | None,
@@ -29,14 +29,14 @@ def convert(
     activation_bits: Annotated[int | None, typer.Option(help="Width of activations [8].")] = None,
     bias_bits: Annotated[int | None, typer.Option(help="Width of biases [32].")] = None,
     rounding: Annotated[
-        str | None, typer.Option(help="half_even [default], half_up, half_away, floor, ceil or toward_zero.")
+        str | None, typer.Option(help="half_even (default), half_up, half_away, floor, ceil or toward_zero.")
     ] = None,
     first_last: Annotated[
-        str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log [default] or fixed8.")
+        str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log (default) or fixed8.")
     ] = None,
     granularity: Annotated[
         str | None,
-        typer.Option(help="One format a network, a class, a layer (tensor), or for weights a channel [default]."),
+        typer.Option(help="What shares one format: network, class, layer (a tensor) or channel (default: of weights)."),
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def convert(
     batch_norm: Annotated[
         str | None,
         typer.Option(
-            help="fold [default]: into the weights; merge: behind the accumulator; separate: a unit of its own."
+            help="fold (default): into the weights; merge: behind the accumulator; separate: a unit of its own."
         ),
     ] = None,
     batch_norm_bits: Annotated[
