@@ -1,6 +1,8 @@
 """Fixtures and settings that all tests share."""
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("ci", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+COUNTED = pytest.StashKey[Counter[str]]()
+"""How many tensors and elements of native graphs were found equal, by what was compared."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,3 +53,24 @@ def digits_data(repo_root: Path) -> dict[str, Path]:
 def random() -> np.random.Generator:
     """A random generator of fixed seed."""
     return np.random.default_rng(0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COUNTED] = Counter()
+
+
+@pytest.fixture(scope="session")
+def count_equal(pytestconfig: pytest.Config) -> Callable[[str, int, int], None]:
+    """Count tensors and elements that were compared and found equal; the end of the test run shows the sums."""
+
+    def count(what: str, tensors: int, elements: int) -> None:
+        pytestconfig.stash[COUNTED].update({f"{what}: tensors": tensors, f"{what}: elements": elements})
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counted = config.stash[COUNTED]
+    for what in dict.fromkeys(name.rpartition(":")[0] for name in counted):
+        tensors, elements = (counted[f"{what}: {kind}"] for kind in ("tensors", "elements"))
+        terminalreporter.write_line(f"native graphs, {what}: {tensors:,} tensors, {elements:,} elements equal")

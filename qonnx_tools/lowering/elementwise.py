@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qonnx_tools.arithmetic.integer import MOST_SHIFT
 from qonnx_tools.graph import evaluate_node, gs, input_value, is_given
 from qonnx_tools.lowering.rule import Context, Declined, Rule, code_range
 from qonnx_tools.lowering.state import Pending, State, Target, per_tensor
@@ -24,6 +25,8 @@ class AddRule(Rule):
         grid = max(fracs)
         lefts = [grid - frac for frac in fracs]
         width = 1 + max(a_format.bits + lefts[0], b_format.bits + lefts[1]) + 1
+        if width > MOST_SHIFT:
+            raise Declined(f"the sum needs {width} bits on one grid; give its inputs closer formats")
 
         def emit(target: Target) -> Any:
             make = context.emitter

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.arithmetic.integer import SHIFT_WEIGHT_BITS, log_weights
+from qonnx_tools.arithmetic.integer import MOST_SHIFT, SHIFT_WEIGHT_BITS, log_weights
 from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.rounding import round_shift
 from qonnx_tools.graph import gs, is_given
 from qonnx_tools.lowering.rule import Context, Declined, Rule, code_range, codes_of
 from qonnx_tools.lowering.state import Affine, Coded, Pending, Target, per_tensor
@@ -104,14 +105,16 @@ class _Accumulation:
 
     def emit(self, target: Target, grid: Integers, more: list[Parameter]) -> Any:
         make, name = self.context.emitter, self.node.name
-        inputs = [
-            self.x.tensor,
-            self.weights.codes.tensor,
-            make.constant(f"{name}.shift", grid - target.frac, np.int64),
-        ]
+        shift = grid - target.frac
+        parameters = more or IDENTITY
+        if np.any(shift > MOST_SHIFT):  # of a channel whose weights are next to nothing beside the LSB of its results
+            beyond = np.clip(shift - MOST_SHIFT, 0, MOST_SHIFT)
+            shift = np.minimum(shift, MOST_SHIFT)
+            parameters = [(part, round_shift(np.asarray(value), beyond), dtype) for part, value, dtype in parameters]
+        inputs = [self.x.tensor, self.weights.codes.tensor, make.constant(f"{name}.shift", shift, np.int64)]
         bias = self.bias if self.bias.any() else 0
         inputs.append(make.constant(f"{name}.bias.codes", bias, np.int64))
-        inputs += [make.constant(f"{name}.{part}", value, dtype) for part, value, dtype in more or IDENTITY]
+        inputs += [make.constant(f"{name}.{part}", value, dtype) for part, value, dtype in parameters]
         attributes = self.weights.attributes | {"accumulator_bits": self.width} | target.attributes
         return make.node(self.weights.op, inputs, attributes, self.node.outputs[0], target.format.carrier)
 
