@@ -6,6 +6,7 @@
 #include "glue/code_op.h"
 #include "glue/parameter.h"
 #include "glue/shape_inference.h"
+#include "integer/narrow_elements.h"
 #include "ops/elementwise.h"
 
 namespace qonnx_tools {
@@ -23,7 +24,8 @@ class AffineKernel final : public CodeKernel {
         along_axis_(along_axis),
         epilogue_(format, 64, parameters,
                   std::vector<std::uint64_t>(parameters.shift.size(), LargestOf(x)),
-                  std::vector<std::int64_t>(parameters.shift.size(), 0)) {}
+                  std::vector<std::int64_t>(parameters.shift.size(), 0)),
+        narrow_(NarrowAffine::Of(x, format, parameters)) {}
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     const Shape& x = inputs[0].shape;
@@ -34,9 +36,24 @@ class AffineKernel final : public CodeKernel {
   void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
     const Shape& shape = inputs[0].shape;
     const CodesView x = {inputs[0].data, x_};
-    RequantizeAll(
-        epilogue_, ParameterShape(shape), shape, y, y_size_, workers,
-        [&](std::size_t begin, std::size_t count, auto* codes) { x.Load(begin, count, codes); });
+    const BroadcastIndex index(ParameterShape(shape), shape);
+    const auto load = [&](std::size_t begin, std::size_t count, auto* codes) {
+      x.Load(begin, count, codes);
+    };
+    InShares(shape.Count(), workers, [&](std::size_t begin, std::size_t end) {
+      if (!narrow_) {
+        RequantizeRange(epilogue_, index, begin, end, y, y_size_, load);
+        return;
+      }
+      index.ForEachRun(
+          begin, end,
+          [&](std::size_t at, std::size_t count, std::size_t channel) {
+            narrow_->Run(channel, x.At(at), ElementOf(y, at, y_size_), count);
+          },
+          [&](std::size_t at, std::size_t count, std::size_t) {
+            RequantizeRange(epilogue_, index, at, at + count, y, y_size_, load);
+          });
+    });
   }
 
  private:
@@ -63,6 +80,7 @@ class AffineKernel final : public CodeKernel {
   std::int64_t axis_;
   bool along_axis_;
   Epilogue epilogue_;
+  std::optional<NarrowAffine> narrow_;
 };
 
 class Affine final : public CodeOp {

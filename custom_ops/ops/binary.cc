@@ -6,6 +6,7 @@
 #include "glue/code_op.h"
 #include "glue/parameter.h"
 #include "glue/shape_inference.h"
+#include "integer/narrow_elements.h"
 #include "kernels/code_elements.h"
 #include "ops/elementwise.h"
 
@@ -18,6 +19,8 @@ constexpr std::uint64_t kTwo63 = std::uint64_t{1} << 63;
 std::uint64_t Shifted(std::uint64_t a, int left) { return a > kTwo63 >> left ? kTwo63 : a << left; }
 
 struct Sum {
+  using Narrow = NarrowSum;
+
   int left_a = 0;
   int left_b = 0;
 
@@ -25,6 +28,10 @@ struct Sum {
     const std::uint64_t term_a = Shifted(LargestOf(a), left_a);
     const std::uint64_t term_b = Shifted(LargestOf(b), left_b);
     return term_a > kTwo63 - term_b ? kTwo63 : term_a + term_b;
+  }
+  std::optional<Narrow> NarrowOf(Carrier a, Carrier b, std::int64_t shift,
+                                 const OutputFormat& format) const {
+    return Narrow::Of(a, left_a, b, left_b, shift, format);
   }
   void operator()(const std::int32_t* a, const std::int32_t* b, std::int32_t* y,
                   std::size_t count) const {
@@ -37,7 +44,13 @@ struct Sum {
 };
 
 struct Product {
+  using Narrow = NarrowProduct;
+
   std::uint64_t Bound(Carrier a, Carrier b) const { return LargestOf(a) * LargestOf(b); }
+  std::optional<Narrow> NarrowOf(Carrier a, Carrier b, std::int64_t shift,
+                                 const OutputFormat& format) const {
+    return Narrow::Of(a, b, shift, format);
+  }
   void operator()(const std::int32_t* a, const std::int32_t* b, std::int32_t* y,
                   std::size_t count) const {
     AtSelectedLevel<CodeElementsTable>().multiply32(a, b, y, count);
@@ -61,7 +74,10 @@ class BinaryKernel final : public CodeKernel {
         epilogue_(format, 64,
                   {Filled(shift, 0), Filled(shift, 1), Filled(shift, 0), Integers(shift)},
                   std::vector<std::uint64_t>(shift.shape.Count(), operation.Bound(a, b)),
-                  Filled(shift, 0)) {}
+                  Filled(shift, 0)) {
+    if (shift.shape.Count() != 1) return;
+    narrow_ = operation.NarrowOf(a, b, Integers(shift).front(), format);
+  }
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     const Shape y = BroadcastTogether(inputs[0].shape, inputs[1].shape);
@@ -73,19 +89,47 @@ class BinaryKernel final : public CodeKernel {
     const Shape shape = BroadcastTogether(inputs[0].shape, inputs[1].shape);
     const BroadcastCodes a({inputs[0].data, a_}, inputs[0].shape, shape);
     const BroadcastCodes b({inputs[1].data, b_}, inputs[1].shape, shape);
-    RequantizeAll(epilogue_, shift_shape_, shape, y, y_size_, workers,
-                  [&]<typename T>(std::size_t begin, std::size_t count, T* results) {
-                    alignas(64) PieceBuffer<T> codes_a;
-                    alignas(64) PieceBuffer<T> codes_b;
-                    a.Load(begin, count, codes_a.data());
-                    b.Load(begin, count, codes_b.data());
-                    operation_(codes_a.data(), codes_b.data(), results, count);
-                  });
+    if (narrow_) {
+      InShares(shape.Count(), workers,
+               [&](std::size_t begin, std::size_t end) { RunNarrow(a, b, begin, end, y); });
+      return;
+    }
+    const BroadcastIndex index(shift_shape_, shape);
+    InShares(shape.Count(), workers, [&](std::size_t begin, std::size_t end) {
+      RequantizeRange(epilogue_, index, begin, end, y, y_size_,
+                      [&]<typename T>(std::size_t at, std::size_t count, T* results) {
+                        alignas(64) PieceBuffer<T> codes_a;
+                        alignas(64) PieceBuffer<T> codes_b;
+                        a.Load(at, count, codes_a.data());
+                        b.Load(at, count, codes_b.data());
+                        operation_(codes_a.data(), codes_b.data(), results, count);
+                      });
+    });
   }
 
  private:
   static std::vector<std::int64_t> Filled(const Tensor& shift, std::int64_t value) {
     return std::vector<std::int64_t>(shift.shape.Count(), value);
+  }
+
+  // Along the inner axis of y one of a and b may be one code throughout, not both.
+  void RunNarrow(const BroadcastCodes& a, const BroadcastCodes& b, std::size_t begin,
+                 std::size_t end, void* y) const {
+    a.ForEachRun(begin, end, [&](std::size_t first, std::size_t run, const void* at_a, bool one_a) {
+      const std::size_t step_a = one_a ? 0 : SizeOf(a_);
+      b.ForEachRun(
+          first, first + run, [&](std::size_t at, std::size_t count, const void* at_b, bool one_b) {
+            const void* const from = static_cast<const std::uint8_t*>(at_a) + (at - first) * step_a;
+            void* const to = ElementOf(y, at, y_size_);
+            if (one_a) {
+              narrow_->RunWithOneA(from, at_b, to, count);
+            } else if (one_b) {
+              narrow_->RunWithOneB(from, at_b, to, count);
+            } else {
+              narrow_->Run(from, at_b, to, count);
+            }
+          });
+    });
   }
 
   Operation operation_;
@@ -94,6 +138,7 @@ class BinaryKernel final : public CodeKernel {
   std::size_t y_size_;
   Shape shift_shape_;
   Epilogue epilogue_;
+  std::optional<typename Operation::Narrow> narrow_;
 };
 
 class FixedAdd final : public CodeOp {

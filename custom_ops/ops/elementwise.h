@@ -70,6 +70,20 @@ class BroadcastCodes {
   BroadcastCodes(const CodesView& view, const Shape& from, const Shape& to)
       : view_(view), index_(from, to) {}
 
+  // Calls run(begin, count, codes, is_one) for runs that cover begin .. end-1: `codes` are those of
+  // the run, or the one code of all of it.
+  template <typename Run>
+  void ForEachRun(std::size_t begin, std::size_t end, Run run) const {
+    index_.ForEachRun(
+        begin, end,
+        [&](std::size_t at, std::size_t count, std::size_t from) {
+          run(at, count, view_.At(from), true);
+        },
+        [&](std::size_t at, std::size_t count, std::size_t from) {
+          run(at, count, view_.At(from), false);
+        });
+  }
+
   template <typename T>
   void Load(std::size_t begin, std::size_t count, T* codes) const {
     index_.ForEachRun(
@@ -88,32 +102,34 @@ class BroadcastCodes {
   BroadcastIndex index_;
 };
 
-// y = epilogue(source): source(begin, count, accumulators) gives 32-bit or 64-bit numbers.
+inline void* ElementOf(void* y, std::size_t at, std::size_t size) {
+  return static_cast<std::uint8_t*>(y) + at * size;
+}
+
+// y[begin .. end-1] = epilogue(source): source(begin, count, accumulators) gives 32-bit or 64-bit
+// numbers, `index` the channel of each.
 template <typename Source>
-void RequantizeAll(const Epilogue& epilogue, const Shape& parameters, const Shape& shape, void* y,
-                   std::size_t y_size, const Workers& workers, Source source) {
-  const BroadcastIndex index(parameters, shape);
-  InShares(shape.Count(), workers, [&](std::size_t begin, std::size_t end) {
-    const auto run = [&](auto& buffer) {
-      ForEachPiece(index, begin, end,
-                   [&](std::size_t at, std::size_t count, std::size_t channel, std::size_t step) {
-                     source(at, count, buffer.data());
-                     void* const to = static_cast<std::uint8_t*>(y) + at * y_size;
-                     if (step == 0) {
-                       epilogue.Row(channel, buffer.data(), to, count);
-                     } else {
-                       epilogue.Across(channel, buffer.data(), to, count);
-                     }
-                   });
-    };
-    if (epilogue.Takes32()) {
-      alignas(64) PieceBuffer<std::int32_t> buffer;
-      run(buffer);
-    } else {
-      alignas(64) PieceBuffer<std::int64_t> buffer;
-      run(buffer);
-    }
-  });
+void RequantizeRange(const Epilogue& epilogue, const BroadcastIndex& index, std::size_t begin,
+                     std::size_t end, void* y, std::size_t y_size, Source source) {
+  const auto run = [&](auto& buffer) {
+    ForEachPiece(index, begin, end,
+                 [&](std::size_t at, std::size_t count, std::size_t channel, std::size_t step) {
+                   source(at, count, buffer.data());
+                   void* const to = ElementOf(y, at, y_size);
+                   if (step == 0) {
+                     epilogue.Row(channel, buffer.data(), to, count);
+                   } else {
+                     epilogue.Across(channel, buffer.data(), to, count);
+                   }
+                 });
+  };
+  if (epilogue.Takes32()) {
+    alignas(64) PieceBuffer<std::int32_t> buffer;
+    run(buffer);
+  } else {
+    alignas(64) PieceBuffer<std::int64_t> buffer;
+    run(buffer);
+  }
 }
 
 }  // namespace qonnx_tools

@@ -1,7 +1,9 @@
 // Lookup: y = table[code - lowest code of the input format]; codes outside it read the table's end.
 
+#include "kernels/lookup.h"
+
 #include <cstdint>
-#include <cstring>
+#include <utility>
 
 #include "glue/code_attributes.h"
 #include "glue/code_op.h"
@@ -13,14 +15,6 @@ namespace {
 
 constexpr int kMostBits = 16;
 
-template <typename T>
-void LookUp(const std::int32_t* codes, const void* table, std::int32_t low, std::int32_t high,
-            void* y, std::size_t count) {
-  const T* const entries = static_cast<const T*>(table);
-  T* const out = static_cast<T*>(y);
-  for (std::size_t i = 0; i < count; ++i) out[i] = entries[std::clamp(codes[i], low, high) - low];
-}
-
 class LookupKernel final : public CodeKernel {
  public:
   LookupKernel(Carrier x, const Tensor& table, std::int32_t low, std::int32_t high)
@@ -29,27 +23,39 @@ class LookupKernel final : public CodeKernel {
         table_(static_cast<const std::uint8_t*>(table.data),
                static_cast<const std::uint8_t*>(table.data) + table.shape.Count() * entry_),
         low_(low),
-        high_(high) {}
+        high_(high) {
+    if (SizeOf(x) == 1) ExtendToBytes();
+  }
 
   Shape OutputShape(std::span<const Tensor> inputs) const override { return inputs[0].shape; }
 
   void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
     const CodesView x = {inputs[0].data, x_};
-    const auto look_up = entry_ == 1   ? LookUp<std::uint8_t>
-                         : entry_ == 2 ? LookUp<std::uint16_t>
-                                       : LookUp<std::uint32_t>;
+    const auto& kernels = AtSelectedLevel<LookupTable>();
     InShares(inputs[0].shape.Count(), workers, [&](std::size_t begin, std::size_t end) {
-      PieceBuffer<std::int32_t> codes;
-      for (std::size_t at = begin; at < end; at += kPiece) {
-        const std::size_t count = std::min(kPiece, end - at);
-        x.Load(at, count, codes.data());
-        look_up(codes.data(), table_.data(), low_, high_,
-                static_cast<std::uint8_t*>(y) + at * entry_, count);
+      void* const to = ElementOf(y, begin, entry_);
+      if (SizeOf(x_) == 1) {
+        kernels.bytes[entry_ / 2](table_.data(), x.At(begin), to, end - begin);
+      } else {
+        const CodeTable table = {table_.data(), low_, high_};
+        kernels.codes[static_cast<int>(x_) - static_cast<int>(Carrier::kInt16)][entry_ / 2](
+            table, x.At(begin), to, end - begin);
       }
     });
   }
 
  private:
+  // An entry for each byte, read as an unsigned number.
+  void ExtendToBytes() {
+    std::vector<std::uint8_t> extended;
+    for (std::int32_t byte = 0; byte < 256; ++byte) {
+      const std::int32_t code = IsSigned(x_) && byte > 127 ? byte - 256 : byte;
+      const auto at = static_cast<std::size_t>(std::clamp(code, low_, high_) - low_) * entry_;
+      extended.insert(extended.end(), &table_[at], &table_[at] + entry_);
+    }
+    table_ = std::move(extended);
+  }
+
   Carrier x_;
   std::size_t entry_;
   std::vector<std::uint8_t> table_;

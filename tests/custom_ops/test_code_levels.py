@@ -16,7 +16,7 @@ def test_level(level):
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     if not FLAGS[level] <= set(flags):
         pytest.skip(f"this CPU has no {level}")
-    tests = [str(HERE / name) for name in ("test_weighted_ops.py", "test_code_ops.py")]
+    tests = [str(HERE / name) for name in ("test_weighted_ops.py", "test_code_ops.py", "test_narrow_elements.py")]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)
