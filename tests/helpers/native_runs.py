@@ -146,13 +146,18 @@ def _evaluated(node, inputs, proto):
 
 def _max_pool(x, attributes):
     assert attributes.get("auto_pad", b"NOTSET") == b"NOTSET", attributes
-    assert not any(attributes.get(name) for name in ("ceil_mode", "storage_order")), attributes
     kernel = attributes["kernel_shape"]
     pads = attributes.get("pads", [0] * 2 * len(kernel))
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    sides = zip(pads[: len(kernel)], pads[len(kernel) :], strict=True)
-    padded = np.pad(x, [(0, 0), (0, 0), *sides], constant_values=lowest)
     window = Window.of(kernel, attributes.get("strides", ()), (), attributes.get("dilations", ()))
+    sides = []
+    for at, size in enumerate(x.shape[2:]):
+        begin, end = pads[at], pads[at + len(kernel)]
+        last = begin + size + end - window.dilations[at] * (kernel[at] - 1) - 1
+        over = -last % window.strides[at]
+        reaches_in = attributes.get("ceil_mode", 0) and last + over < begin + size
+        sides.append((begin, end + (over if reaches_in else 0)))
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    padded = np.pad(x, [(0, 0), (0, 0), *sides], constant_values=lowest)
     return reduce(np.maximum, window.views(padded))
 
 

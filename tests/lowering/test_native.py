@@ -1,11 +1,10 @@
-"""The native graph: kernels equal function bodies in every tensor, and both equal the simulation where it is exact."""
+"""The native graph: kernels, bodies and references agree on every tensor, and with the simulation where it is exact."""
 
 import numpy as np
-import onnxruntime as ort
 import pytest
+from native_runs import compare_everywhere
 
 from qonnx_tools.conversion import convert
-from qonnx_tools.data import open_data, preprocessing
 from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import from_proto, nodes, op_of, parse, to_proto
 from qonnx_tools.outcome import Skip
@@ -86,42 +85,19 @@ def images(count=5):
     return RANDOM.normal(size=(count, 3, 8, 8)).astype(np.float32)
 
 
-def plain(proto):
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    return ort.InferenceSession(proto.SerializeToString(), options)
-
-
-def all_tensors(native):
-    """The model with every intermediate tensor as an output."""
-    proto = to_proto(native)
-    present = {value.name for value in proto.graph.output}
-    proto.graph.output.extend(value for value in proto.graph.value_info if value.name not in present)
-    return proto
-
-
-def compare(native, x):
-    """Assert that kernels and bodies agree on every tensor; return (tensors, elements, the first output)."""
-    proto = all_tensors(native)
-    name = proto.graph.input[0].name
-    kernels, bodies = (runner.run(None, {name: x}) for runner in (session(proto), plain(proto)))
-    for value, one, other in zip(proto.graph.output, kernels, bodies, strict=True):
-        assert one.dtype == other.dtype, value.name
-        np.testing.assert_array_equal(one, other, err_msg=value.name)
-    return len(kernels), sum(one.size for one in kernels), kernels[0]
-
-
 @pytest.mark.parametrize("batch_norm", ["fold", "merge", "separate"])
 @pytest.mark.parametrize("scheme", ["fixed", "log"])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_kernels_equal_bodies_and_the_simulation(name, scheme, batch_norm):
+def test_kernels_equal_bodies_references_and_the_simulation(name, scheme, batch_norm, count_equal):
     body, values = GRAPHS[name]
     source = model(body, **values)
     native = convert(source, scheme=scheme, batch_norm=batch_norm, target="native")
     assert not [outcome for outcome in native.reports[-1].outcomes if isinstance(outcome, Skip)]
     assert {op_of(node) for node in nodes(native.model.graph)}.isdisjoint({"Conv", "Add", "Mul", "AveragePool", "Relu"})
     x = images()
-    *_, output = compare(native.model, x)
+    equality = compare_everywhere(native.model, {"x": x})
+    count_equal("kernel = function body = reference", len(equality.kernels), equality.elements)
+    output = equality.kernels["y"]
     simulated = session(convert(source, scheme=scheme, batch_norm=batch_norm).model).run(None, {"x": x})[0]
     if scheme == "fixed" and (batch_norm == "fold" or name != "batch norm") and name != "product":
         np.testing.assert_array_equal(output, simulated)
@@ -134,7 +110,7 @@ def test_kernels_equal_bodies_and_the_simulation(name, scheme, batch_norm):
 def test_every_rounding_and_width(bits, rounding):
     body, values = GRAPHS["residual"]
     native = convert(model(body, **values), weight_bits=bits, activation_bits=bits, rounding=rounding, target="native")
-    compare(native.model, images())
+    compare_everywhere(native.model, {"x": images()})
 
 
 def test_accumulators_are_as_wide_as_the_weights_ask_for():
@@ -157,7 +133,7 @@ def test_what_has_no_integer_form_stays_in_float_and_is_listed():
     assert ops.count("Softmax") == 1
     assert ops.count("qonnx_tools.ops::Dequantize") == 2
     assert [outcome.node for outcome in conversion.reports[-1].outcomes if isinstance(outcome, Skip)] == ["s"]
-    compare(conversion.model, images())
+    compare_everywhere(conversion.model, {"x": images()})
 
 
 def test_strict_refuses_it():
@@ -182,30 +158,3 @@ def test_a_second_lowering_changes_nothing():
     (report,) = run_passes(native, [LowerToNative()])
     assert not report.outcomes
     assert to_proto(native).SerializeToString() == before
-
-
-REAL = {
-    "resnet20_cifar10": ("cifar10", "cifar10_test.npz"),
-    "mlperf_tiny_resnet8_cifar10": ("raw", "cifar10_test.npz"),
-    "cnn6_fashion_mnist": ("fashion-mnist", "fashion_mnist_test.npz"),
-    "mobilenet_v1_075_imagenet": ("mobilenet", "imagenet_val100"),
-    "squeezenet11_imagenet": ("caffe", "imagenet_val100"),
-}
-
-
-@pytest.mark.parametrize("scheme", ["fixed", "log"])
-@pytest.mark.parametrize("name", REAL)
-def test_real_networks(name, scheme, assets, record_property):
-    preset, data = REAL[name]
-    path = assets / "models" / f"{name}.onnx"
-    native = convert(path, scheme=scheme, target="native").model
-    shape = tuple(native.graph.inputs[0].shape)
-    (batch, *_) = open_data(str(assets / "data" / data), preprocessing(preset), shape).batches(2, limit=2)
-    tensors, elements, output = compare(native, batch.images)
-    print(f"{name}, {scheme}: {tensors} tensors, {elements} elements equal")  # noqa: T201
-    record_property("elements", elements)
-    if scheme == "fixed" and name in ("resnet20_cifar10", "mlperf_tiny_resnet8_cifar10", "cnn6_fashion_mnist"):
-        simulated = session(convert(path, scheme=scheme).model).run(None, {native.graph.inputs[0].name: batch.images})[
-            0
-        ]
-        np.testing.assert_array_equal(output, simulated)

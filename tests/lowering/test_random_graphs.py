@@ -5,10 +5,10 @@ from random import Random
 import numpy as np
 import onnx
 import pytest
+from exact_in_float import is_exact_in_float
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from native_runs import compare_everywhere
-from onnx import numpy_helper
 from random_network import random_network, random_options
 
 from qonnx_tools.conversion import convert
@@ -18,9 +18,6 @@ from qonnx_tools.runtime import session
 
 sources = st.randoms(use_true_random=False)
 some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-FLOAT_FUNCTIONS = {"Sigmoid", "HardSwish", "Tanh"}
-"""Of these the simulation takes onnxruntime's value and a table the reference's: they may round apart."""
 
 
 def images(network: onnx.ModelProto, source: Random, fewest: int = 0) -> dict[str, np.ndarray]:
@@ -71,27 +68,6 @@ def test_the_simulation_is_exact_where_it_can_be(count_equal, source):
     (expected,) = simulation.run(None, feeds)
     np.testing.assert_array_equal(equality.kernels[simulation.get_outputs()[0].name], expected)
     count_equal("native = simulation", 1, expected.size)
-
-
-def is_exact_in_float(native: onnx.ModelProto, network: onnx.ModelProto, tensors: dict[str, np.ndarray]) -> bool:
-    """Whether float32 computes what the codes say: sums below 2**24, means over powers of two, no rounded tables."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in native.graph.initializer}
-    if FLOAT_FUNCTIONS & {node.op_type for node in network.graph.node}:
-        return False
-    for node in native.graph.node:
-        attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-        given = [constants.get(name) for name in node.input]
-        if attributes.get("accumulator_bits", 0) > 24:
-            return False
-        if node.op_type == "FixedAdd":
-            sizes = [np.abs(tensors[name].astype(np.float64)).max() for name in node.input[:2]]
-            if sum(size * 2.0 ** int(left) for size, left in zip(sizes, given[2:4], strict=True)) >= 2**24:
-                return False
-        if node.op_type == "FixedAveragePool" and np.log2(float(given[1])) % 1:
-            return False
-        if attributes.get("bits") == 32 and np.any(given[{"FixedAdd": 4}.get(node.op_type, 2)] > 0):
-            return False  # a result that had no format yet, cut off at 32 bits
-    return True
 
 
 def test_some_random_networks_are_exact_in_float():
