@@ -1,7 +1,7 @@
 """Wall time and peak memory of a conversion, as the command line is used: one fresh process a run.
 
 * ResNet-20 with 512 calibration images: ``qonnx convert``.
-* ResNet-50 with random weights (resnet50.py) and 8 images: ``qonnx convert`` and, in turn, onnxruntime's own
+* ResNet-50 with random weights (resnets.py) and 8 images: ``qonnx convert`` and, in turn, onnxruntime's own
   quant_pre_process and quantize_static (QDQ, int8 weights per channel, int8 activations, MinMax) on the same images.
   quant_pre_process wants sympy, which qonnx-tools does not need: --onnxruntime-python names the interpreter of an
   environment with onnxruntime, onnx and sympy. Without sympy, shapes are not inferred symbolically, which is faster.
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from measuring import Process, Spread, asset, machine, run_process
-from resnet50 import resnet50
+from resnets import resnet
 
 IMAGES_20, IMAGES_50 = 512, 8
 QONNX = Path(sys.executable).with_name("qonnx")
@@ -39,7 +39,7 @@ def resnet20s(folder: Path, rounds: int) -> list[Process]:
 def resnet50s(folder: Path, rounds: int, python: Path) -> tuple[list[Process], list[Process]]:
     """Convert ResNet-50 in turn with ours and with onnxruntime's quantization, ``rounds`` times."""
     model, data = str(folder / "resnet50.onnx"), str(folder / "images.npz")
-    onnx.save(resnet50(), model)
+    onnx.save(resnet(50), model)
     images = np.random.default_rng(0).normal(0, 1, (IMAGES_50, 3, 224, 224)).astype(np.float32)
     np.savez(data, images=images)
     ours = [str(QONNX), "convert", model, str(folder / "ours.onnx"), "--data", data]

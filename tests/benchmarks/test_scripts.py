@@ -1,5 +1,6 @@
 """The benchmarks start, say how they are used, and say what is missing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,8 +20,8 @@ def run(script, *arguments, **variables):
 
 
 def test_they_are_found():
-    assert {"conversion", "kernels", "models", "qonnx_executor", "resnet50"} <= set(SCRIPTS)
-    assert set(WORKERS) == {"onnxruntime_worker", "qonnx_worker"}
+    assert {"conversion", "kernels", "models", "native", "qonnx_executor", "resnets"} <= set(SCRIPTS)
+    assert set(WORKERS) == {"onnxruntime_worker", "qonnx_worker", "session_worker"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -55,6 +56,39 @@ def test_kernels_on_few_numbers():
     assert "FixedQuant 8 bits, half even" in done.stdout
 
 
-def test_resnet50_has_the_parameters_of_a_resnet50(tmp_path):
-    done = run("resnet50", str(tmp_path / "model.onnx"))
-    assert done.stdout.rstrip().endswith("25610152 parameters")  # 25,557,032 trained ones and 53,120 statistics
+@pytest.mark.parametrize(("layers", "parameters"), [(18, 11689512 + 9600), (50, 25557032 + 53120)])
+def test_resnets_have_their_parameters_and_statistics(layers, parameters, tmp_path):
+    done = run("resnets", str(layers), str(tmp_path / "model.onnx"))
+    assert done.stdout.rstrip().endswith(f"{parameters} parameters")
+
+
+TINY = ("--networks", "resnet18", "--side", "32", "--processes", "1", "--rounds", "1", "--runs", "1")
+KINDS = ("float", "quantize_static", "fixed 8/8", "log 5/8", "fixed 8/16", "fixed 10/8")
+
+
+def test_native_graphs_of_a_tiny_network():
+    done = run("native", *TINY, "--json")
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout)["results"].values()
+    assert [(row["graph"], row["threads"]) for row in rows] == [(kind, threads) for kind in KINDS for threads in (1, 2)]
+    for row in rows:
+        assert row["ms"]["low"] <= row["ms"]["median"] <= row["ms"]["high"]
+        assert 50 < row["peak MB"]["median"] < 2000
+    assert rows[0]["to float"]["median"] == rows[2]["to quantize_static"]["median"] == 1
+
+
+def test_native_graphs_layer_by_layer():
+    done = run("native", *TINY, "--per-layer", "--json")
+    assert done.returncode == 0, done.stderr
+    (rows,) = json.loads(done.stdout)["results"].values()
+    convolutions = [row for row in rows if row["op"] == "Conv"]
+    assert len(convolutions) == 20
+    for row in (*convolutions, rows[-1]):
+        assert all(float(row[f"{kind} ms"]) > 0 for kind in KINDS[:3]), row
+    assert rows[-1]["layer"] == "sum"
+
+
+def test_native_graphs_without_assets_say_what_is_left_out():
+    done = run("native", "--networks", "resnet20_cifar10")
+    assert done.returncode == 0
+    assert done.stderr == "QONNX_TOOLS_ASSETS is not set: resnet20_cifar10 left out\n"

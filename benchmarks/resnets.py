@@ -1,13 +1,15 @@
-"""A ResNet-50 with random weights, to measure the time of a conversion; its accuracy means nothing.
+"""ResNet-18 and ResNet-50 with random weights, to measure conversions and graphs; their accuracy means nothing.
 
-The standard bottleneck network for 224x224 images, 25.6M parameters, opset 17, Conv and BatchNormalization separate.
+The standard networks for 224x224 images, 11.7M and 25.6M parameters, opset 17, Conv and BatchNormalization separate.
 Weights are of He's initialization; batch-norm statistics are those that the network has on standard normal images
 if every layer keeps the variance, so that activations stay of the order of one.
 
-    python benchmarks/resnet50.py OUT.onnx
+    python benchmarks/resnets.py {18,50} OUT.onnx [--side PIXELS]
 """
 
 import argparse
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2))
-"""Blocks, width and first stride of each stage; a block has four times its width in output channels."""
-EXPANSION = 4
+BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
+"""Blocks of each of the four stages, by the number of layers."""
+EXPANSION = {18: 1, 50: 4}
+"""Output channels of a block to its width, which is 64 in the first stage and doubles with each other."""
 CLASSES = 1000
+SIDE = 224
 
 
 class _Builder:
@@ -64,14 +68,18 @@ class _Builder:
         names = [self.weight(f"{name}.bn.{key}", value) for key, value in parameters.items()]
         return self.node("BatchNormalization", [y, *names], f"{name}.bn")
 
-    def bottleneck(self, x: str, name: str, given: int, width: int, stride: int) -> str:
-        made = EXPANSION * width
-        y = self.node("Relu", [self.convolution(x, f"{name}.conv1", (given, width), 1)], f"{name}.relu1")
-        y = self.node("Relu", [self.convolution(y, f"{name}.conv2", (width, width), 3, stride)], f"{name}.relu2")
-        y = self.convolution(y, f"{name}.conv3", (width, made), 1, gain=0.3)
-        if stride != 1 or given != made:
-            x = self.convolution(x, f"{name}.shortcut", (given, made), 1, stride)
-        return self.node("Relu", [self.node("Add", [y, x], f"{name}.add")], f"{name}.relu3")
+    def block(self, x: str, name: str, given: int, layers: Sequence[tuple[int, int, int]]) -> str:
+        """Convolutions of (channels, kernel, stride), Relu between them, added to what they read."""
+        y, channels = x, given
+        *inner, (made, kernel, stride) = layers
+        for at, (outer, *window) in enumerate(inner, 1):
+            y = self.convolution(y, f"{name}.conv{at}", (channels, outer), *window)
+            y, channels = self.node("Relu", [y], f"{name}.relu{at}"), outer
+        y = self.convolution(y, f"{name}.conv{len(layers)}", (channels, made), kernel, stride, gain=0.3)
+        total_stride = math.prod(layer[2] for layer in layers)
+        if total_stride != 1 or given != made:
+            x = self.convolution(x, f"{name}.shortcut", (given, made), 1, total_stride)
+        return self.node("Relu", [self.node("Add", [y, x], f"{name}.add")], f"{name}.relu{len(layers)}")
 
     def classifier(self, x: str, channels: int) -> str:
         x = self.node("Flatten", [self.node("GlobalAveragePool", [x], "pool")], "flatten")
@@ -79,21 +87,27 @@ class _Builder:
         return self.node("Gemm", [x, weight, self.weight("fc.bias", np.zeros(CLASSES))], "fc", transB=1)
 
 
-def resnet50() -> onnx.ModelProto:
-    """Return the network: input ``[N, 3, 224, 224]``, output ``[N, 1000]``."""
+def resnet(layers: int, side: int = SIDE) -> onnx.ModelProto:
+    """Return ResNet-18 or ResNet-50: input ``[N, 3, side, side]``, output ``[N, 1000]``."""
     builder = _Builder()
     x = builder.node("Relu", [builder.convolution("image", "stem", (3, 64), 7, 2)], "stem.relu")
     x = builder.node("MaxPool", [x], "stem.pool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     given = 64
-    for stage, (blocks, width, stride) in enumerate(STAGES, 1):
+    for stage, blocks in enumerate(BLOCKS[layers]):
+        width, made = 64 << stage, EXPANSION[layers] * 64 << stage
         for block in range(blocks):
-            x = builder.bottleneck(x, f"stage{stage}.{block}", given, width, 1 if block else stride)
-            given = EXPANSION * width
+            stride = 2 if stage and not block else 1
+            plain, bottleneck = (
+                ((width, 3, stride), (made, 3, 1)),
+                ((width, 1, 1), (width, 3, stride), (made, 1, 1)),
+            )
+            x = builder.block(x, f"stage{stage + 1}.{block}", given, plain if layers == 18 else bottleneck)
+            given = made
     output = builder.classifier(x, given)
     graph = helper.make_graph(
         builder.nodes,
-        "resnet50",
-        [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["N", 3, 224, 224])],
+        f"resnet{layers}",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["N", 3, side, side])],
         [helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, ["N", CLASSES])],
         builder.weights,
     )
@@ -102,13 +116,15 @@ def resnet50() -> onnx.ModelProto:
 
 def main() -> None:
     """Write the file."""
-    parser = argparse.ArgumentParser(description="Write a ResNet-50 with random weights.")
+    parser = argparse.ArgumentParser(description="Write a ResNet with random weights.")
+    parser.add_argument("layers", type=int, choices=list(BLOCKS))
     parser.add_argument("out", type=Path, metavar="OUT")
-    path = parser.parse_args().out
-    model = resnet50()
-    path.write_bytes(model.SerializeToString())
+    parser.add_argument("--side", type=int, default=SIDE, help="height and width of its images")
+    options = parser.parse_args()
+    model = resnet(options.layers, options.side)
+    options.out.write_bytes(model.SerializeToString())
     parameters = sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer)
-    print(f"wrote {path}: {parameters} parameters")
+    print(f"wrote {options.out}: {parameters} parameters")
 
 
 if __name__ == "__main__":
