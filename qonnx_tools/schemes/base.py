@@ -18,7 +18,7 @@ from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import BatchNorm, Plan, Role, TensorPlan
 from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
 from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
-from qonnx_tools.schemes._overrides import Override, check_overrides, options_for
+from qonnx_tools.schemes.overrides import Override, check_overrides, options_for
 from qonnx_tools.schemes._sharing import SHARING, Member, share
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.topology import Layer
