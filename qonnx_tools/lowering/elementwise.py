@@ -12,6 +12,8 @@ from qonnx_tools.lowering.state import Pending, State, Target, per_tensor
 
 LOOKUP_BITS = 12
 """Widest input of a table."""
+TABLE_BITS = 32
+"""Bits of a table's entries where no format is given to them."""
 
 
 class AddRule(Rule):
@@ -105,7 +107,12 @@ class LookupRule(Rule):
             }
             return context.emitter.node("Lookup", [x.tensor, table], attributes, node.outputs[0], target.format.carrier)
 
-        return Pending(emit, np.array(per_tensor(x_format.frac)), x_format.bits + 8)
+        return Pending(emit, np.array(TABLE_BITS - 1 - _octave(values)), TABLE_BITS)
+
+
+def _octave(values: npt.NDArray[np.float32]) -> int:
+    """Return the smallest e such that all finite ``values`` are below 2**e in size."""
+    return int(np.frexp(np.abs(values[np.isfinite(values)]).max(initial=0))[1])
 
 
 def _values(node: gs.Node, x: npt.NDArray[np.float32], context: Context) -> npt.NDArray[np.float32]:

@@ -44,7 +44,7 @@ class _Builder:
 
 
 def random_network(source: random.Random) -> onnx.ModelProto:
-    """A network of one to five parts: input ``x`` float [N, C, *S], one output."""
+    """A network of one to five parts: input ``x`` float [N, C, *S], N open or fixed, one output."""
     axes = source.choice((2, 2, 2, 1))
     shape = (source.randint(1, 4), *(source.randint(4, 9) for _ in range(axes)))
     net = _Builder(source, "x", shape)
@@ -53,11 +53,12 @@ def random_network(source: random.Random) -> onnx.ModelProto:
         source.choice(PARTS)(net)
     if source.randrange(3) == 0:
         classifier(net)
+    batch = source.choice(("N", "N", 1, 2))
     graph = helper.make_graph(
         net.nodes,
         "random",
-        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", *shape])],
-        [helper.make_tensor_value_info(net.x, onnx.TensorProto.FLOAT, ["N", *net.shape])],
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [batch, *shape])],
+        [helper.make_tensor_value_info(net.x, onnx.TensorProto.FLOAT, [batch, *net.shape])],
         [numpy_helper.from_array(value, name) for name, value in net.values.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -198,6 +199,14 @@ def classifier(net: _Builder) -> None:
 
 
 PARTS = (convolution, convolution, residual, residual, branches, pool, pool, move, gate, function, batch_norm)
+
+
+def random_images(network: onnx.ModelProto, source: random.Random, fewest: int = 0) -> dict[str, np.ndarray]:
+    """What to feed a network: up to three images, or as many as it fixes."""
+    (entry,) = network.graph.input
+    batch, *shape = (dimension.dim_value for dimension in entry.type.tensor_type.shape.dim)
+    count = batch or source.choice((1, 1, 2, 3, fewest))
+    return {"x": np.random.default_rng(source.getrandbits(16)).normal(size=(count, *shape)).astype(np.float32)}
 
 
 def random_options(source: random.Random, scheme: str) -> dict:

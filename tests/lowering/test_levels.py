@@ -11,7 +11,7 @@ import onnx
 import pytest
 from native_runs import all_outputs, by_references, without_float
 from print_tensor_digests import digest
-from random_network import random_network, random_options
+from random_network import random_images, random_network, random_options
 from real_networks import feeds, model_path
 
 from qonnx_tools.conversion import convert
@@ -39,10 +39,8 @@ def random_graphs(tmp_path_factory):
         source = Random(seed)  # noqa: S311  # not for secrets
         network = random_network(source)
         options = random_options(source, ("fixed", "log")[seed % 2])
-        (entry,) = network.graph.input
-        shape = [dimension.dim_value for dimension in entry.type.tensor_type.shape.dim][1:]
-        x = np.random.default_rng(seed).normal(size=(seed % 4, *shape)).astype(np.float32)
-        expected |= write(folder, f"random{seed}", convert(network, target="native", **options).model, {"x": x})
+        native = convert(network, target="native", **options).model
+        expected |= write(folder, f"random{seed}", native, random_images(network, source))
     return folder, expected
 
 

@@ -9,7 +9,7 @@ from exact_in_float import is_exact_in_float
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from native_runs import compare_everywhere
-from random_network import random_network, random_options
+from random_network import random_images, random_network, random_options
 
 from qonnx_tools.conversion import convert
 from qonnx_tools.graph import to_proto
@@ -18,13 +18,6 @@ from qonnx_tools.runtime import session
 
 sources = st.randoms(use_true_random=False)
 some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-
-def images(network: onnx.ModelProto, source: Random, fewest: int = 0) -> dict[str, np.ndarray]:
-    (entry,) = network.graph.input
-    shape = [dimension.dim_value for dimension in entry.type.tensor_type.shape.dim][1:]
-    count = source.choice((1, 1, 2, 3, fewest))
-    return {"x": np.random.default_rng(source.getrandbits(16)).normal(size=(count, *shape)).astype(np.float32)}
 
 
 @pytest.mark.parametrize("batch_norm", ["fold", "merge", "separate"])
@@ -38,7 +31,7 @@ def test_kernels_bodies_and_references_agree(count_equal, scheme, batch_norm, so
     native = to_proto(convert(network, target="native", **options).model)
     if source.randrange(2):
         narrow_accumulators(native, source)
-    equality = compare_everywhere(native, images(network, source))
+    equality = compare_everywhere(native, random_images(network, source))
     count_equal("kernel = function body = reference", len(equality.kernels), equality.elements)
 
 
@@ -58,7 +51,7 @@ def test_the_simulation_is_exact_where_it_can_be(count_equal, source):
     options = random_options(source, "fixed") | narrow | {"batch_norm": "fold"}
     note(f"{options}\n{onnx.printer.to_text(network)}")
     conversion = convert(network, target="native", **options)
-    feeds = images(network, source, fewest=1)
+    feeds = random_images(network, source, fewest=1)
     equality = compare_everywhere(conversion.model, feeds)
     if any(isinstance(outcome, Skip) for outcome in conversion.reports[-1].outcomes) or equality.left_out:
         return  # what stays in float may be summed in another order
@@ -76,6 +69,6 @@ def test_some_random_networks_are_exact_in_float():
     for _ in range(12):
         network = random_network(source)
         native = convert(network, target="native").model
-        equality = compare_everywhere(native, images(network, source, fewest=1))
+        equality = compare_everywhere(native, random_images(network, source, fewest=1))
         exact += is_exact_in_float(to_proto(native), network, equality.kernels)
     assert exact >= 3

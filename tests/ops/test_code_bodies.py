@@ -244,6 +244,16 @@ def test_a_batch_of_any_size(check_body, batch):
     check_body(TABLE["FixedConv"], inputs, {**window, **byte, "accumulator_bits": 32}, onnx_too=batch > 0)
 
 
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_shapes_that_are_known_before(examples, one_node_on_onnxruntime, name):
+    """onnxruntime then computes what it can of the shapes when it loads the model."""
+    inputs, attributes = examples[name]
+    op = TABLE[name]
+    shapes = {wanted.name: np.shape(value) for wanted, value in zip(op.inputs, inputs, strict=False)}
+    found, expected = one_node_on_onnxruntime(op, inputs, attributes, (), shapes)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("name", ["FixedConv", "FixedGemm"])
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, -1)])
 def test_the_largest_sums(check_body, name, signs):
