@@ -32,6 +32,7 @@ from bit_widths import (
     Point,
     Subject,
     knee,
+    shown,
 )
 from measuring import machine, markdown_table
 
@@ -73,7 +74,7 @@ def measure(model: str, limit: int | None, target: str) -> list[Point]:
             found = subject.points(treatment, bits, target=target)
             points += found
             lost = lost + 1 if found[0].paired and found[0].paired.difference < -HOPELESS else 0
-            print(f"{model}, {treatment.name}, {bits}: {_cell(found[0])}", file=sys.stderr)
+            print(f"{model}, {treatment.name}, {bits}: {found[0].difference}", file=sys.stderr)
             if lost > 1:
                 break
     return points
@@ -81,7 +82,7 @@ def measure(model: str, limit: int | None, target: str) -> list[Point]:
 
 def curves(points: Sequence[Point]) -> list[dict[str, str]]:
     """Return the rows of the table: a treatment each, a column a width."""
-    cells = {(point.treatment, point.bits): _cell(point) for point in points}
+    cells = {(point.treatment, point.bits): point.difference for point in points}
     names = dict.fromkeys(point.treatment for point in points)
     return [
         {"formats": name} | {f"N = {bits}": cells.get((name, bits), "") for bits in sorted(WIDTHS, reverse=True)}
@@ -95,18 +96,8 @@ def knees(points: Sequence[Point]) -> list[dict[str, str]]:
     for name in dict.fromkeys(point.treatment for point in points):
         own = [point for point in points if point.treatment == name]
         sure, about = knee(own, lambda point: point.surely_within), knee(own, lambda point: point.about_within)
-        rows.append({"formats": name, "least N, interval": _bits(sure), "least N, difference": _bits(about)})
+        rows.append({"formats": name, "least N, interval": shown(sure), "least N, difference": shown(about)})
     return rows
-
-
-def _cell(point: Point) -> str:
-    if point.paired is None:
-        return f"{100 * point.agreement.share:.1f}"
-    return f"{100 * point.paired.difference:+.2f} [{100 * point.paired.low:+.2f}]"
-
-
-def _bits(knee: int | None) -> str:
-    return f"> {max(WIDTHS)}" if knee is None else str(knee)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

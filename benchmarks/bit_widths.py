@@ -99,6 +99,13 @@ class Point:
     agreement: Proportion
 
     @property
+    def difference(self) -> str:
+        """The difference in top-1 in points with the lower end of its interval; without labels the agreement in %."""
+        if self.paired is None:
+            return f"{100 * self.agreement.share:.1f}"
+        return f"{100 * self.paired.difference:+.2f} [{100 * self.paired.low:+.2f}]"
+
+    @property
     def surely_within(self) -> bool:
         """Whether the whole interval of the difference in accuracy lies above -LOSS."""
         return self.paired is not None and self.paired.low > -LOSS
@@ -177,6 +184,11 @@ def predictions(runner: Any, images: Images) -> npt.NDArray[np.int64]:
     """Return the class that the model predicts for each image."""
     parts = [run(runner, images[i : i + BATCH])[0] for i in range(0, len(images), BATCH)]
     return np.asarray(np.concatenate(parts).argmax(axis=1))
+
+
+def shown(width: int | None) -> str:
+    """Return ``width`` in words: None is more than the widest tried."""
+    return f"> {max(WIDTHS)}" if width is None else str(width)
 
 
 def knee(points: Iterable[Point], passes: Callable[[Point], bool]) -> int | None:
