@@ -3,8 +3,9 @@
 Channel c of each convolution in front of a batch normalization is multiplied by 2^k and the scale of that channel by
 2^-k, with k drawn evenly from 0 .. S (or 0 .. -S with --direction large). The float function stays the same, to the
 bit; the scales a = gamma / sqrt(var + eps) now spread over S more octaves, and so do weights and results of the
-convolutions. Folding multiplies the factors back: folded networks do not change. Printed is for each S the least convolution width N that loses less than one point of top-1, surely (95 %,
-paired), found by bisection, and what separate formats save.
+convolutions. Folding multiplies the factors back, so that folded networks do not change. Printed is for each S the
+least convolution width N that loses less than one point of top-1, surely (95 %, paired), found by bisection, and what
+separate formats save.
 
     QONNX_TOOLS_ASSETS=... python benchmarks/batch_norm_spread.py [--octaves S ...] [--limit N] [--json]
 """
