@@ -25,6 +25,7 @@ LEVELS = (
     {"pipeline", "runtime"},
     {"calibration"},
     {"data_free", "schemes", "inspection"},
+    {"reconstruction"},
     {"conversion", "evaluation"},
     {"cli"},
 )

@@ -23,7 +23,7 @@ from qonnx_tools.graph.edit import (
     tensor_names,
     unique_name,
 )
-from qonnx_tools.graph.evaluate import evaluate_node
+from qonnx_tools.graph.evaluate import evaluate_node, node_model
 from qonnx_tools.graph.export import to_proto, update_shapes
 from qonnx_tools.graph.load import from_proto, load
 from qonnx_tools.graph.model import Model
@@ -43,6 +43,7 @@ __all__ = [
     "consumers",
     "disconnect",
     "evaluate_node",
+    "node_model",
     "from_proto",
     "gs",
     "input_value",

@@ -1,6 +1,5 @@
 """The format of a family that stands for given numbers with least squared error."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log, LogRounding, magnitudes, thresholds
 from qonnx_tools.histogram import Histogram
+from qonnx_tools.schemes.family import Family, Parameters
 
 EXACT_UP_TO = 1 << 16
 """Tensors with more elements than this are judged by their histogram."""
@@ -23,8 +23,6 @@ LOG_CANDIDATES = np.arange(-4, 13) / 8
 """Octaves below the largest magnitude at which a log scale is tried: above it the next magnitude may fit better."""
 
 Array = npt.NDArray[np.float32]
-Parameters = npt.NDArray[Any]
-"""Fraction bits or scales."""
 Sample = tuple[Array, npt.NDArray[np.int64]]
 """Values and how often each occurs."""
 
@@ -54,9 +52,8 @@ def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, roun
 def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None = None) -> FixedPoint:
     """Return the signed fixed-point format of ``bits`` bits with the best fraction bits for each channel."""
     rows = _rows(values, axis)
-    candidates = _fracs(_largest(rows), bits, signed=True)
-    best = _best_for_rows(candidates, rows, lambda fracs: FixedPoint(bits, _tuple(fracs)), rounding)
-    return FixedPoint(bits, _tuple(best))
+    family = fixed_family(rows, bits)
+    return family.format_of(_best_for_rows(family, rows, rounding))
 
 
 def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | None = None) -> Log:
@@ -69,11 +66,21 @@ def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | 
 def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: str | None = None) -> Log:
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
     rows = _rows(values, axis)
-    candidates = _scales(_largest(rows), bits, steps, signed=True)
-    mode = list(LogRounding)[Log.rounding_code(rounding)]
-    errors = [_log_errors(row, scales, bits, steps, mode) for row, scales in zip(rows, candidates.T, strict=True)]
-    best = candidates[np.argmin(errors, axis=1), np.arange(len(rows))]
-    return Log(bits, _tuple(best), steps)
+    family, mode = log_family(rows, bits, steps), list(LogRounding)[Log.rounding_code(rounding)]
+    scales = family.parameters.T
+    errors = [_log_errors(row, own, bits, steps, mode) for row, own in zip(rows, scales, strict=True)]
+    return family.choice(np.argmin(errors, axis=1))
+
+
+def fixed_family(rows: Array, bits: int) -> Family[FixedPoint]:
+    """Return the signed fixed-point formats of ``bits`` bits to try for each of ``rows`` ``[C, n]``."""
+    return Family(_fracs(_largest(rows), bits, signed=True), lambda fracs: FixedPoint(bits, _parameter(fracs)))
+
+
+def log_family(rows: Array, bits: int, steps: int) -> Family[Log]:
+    """Return the signed log formats of ``bits`` bits and ``steps`` an octave to try for each of ``rows`` ``[C, n]``."""
+    scales = _scales(_largest(rows), bits, steps, signed=True)
+    return Family(scales, lambda scale: Log(bits, _parameter(scale), steps))
 
 
 def _log_errors(row: Array, scales: Array, bits: int, steps: int, mode: LogRounding) -> npt.NDArray[np.float64]:
@@ -125,15 +132,14 @@ def _largest(rows: Array) -> npt.NDArray[np.float64]:
     return np.asarray(np.maximum(largest, largest.max(initial=0.0) * 2.0**-CHANNEL_SPREAD))
 
 
-def _best_for_rows(
-    candidates: Parameters, rows: Array, format_of: Callable[[Parameters], Format], rounding: str | None
-) -> Parameters:
+def _best_for_rows(family: Family[Any], rows: Array, rounding: str | None) -> Parameters:
     """Return for each row the first of its candidates, ``[candidates, rows]``, with the least squared error.
 
     The error of a row's extremes alone is a lower bound. Where it exceeds the least error so far, which holds for
     most candidates that saturate, the others are not looked at.
     """
     extremes = np.stack([rows.min(axis=1, initial=0.0), rows.max(axis=1, initial=0.0)], axis=1)
+    candidates, format_of = family.parameters, family.format_of
     errors = np.full(candidates.shape, np.inf)
     least = np.full(len(rows), np.inf)
     for parameters, error in zip(candidates, errors, strict=True):
@@ -150,5 +156,6 @@ def _row_errors(candidate: Format, rows: Array, rounding: str | None) -> npt.NDA
     return np.asarray(np.square(error, out=error).sum(axis=1))
 
 
-def _tuple(values: npt.NDArray[np.generic]) -> tuple[Any, ...]:
-    return tuple(values.tolist())
+def _parameter(values: Parameters) -> Any:
+    """Return ``values`` as a format takes them: a number, or one a channel."""
+    return tuple(values.tolist()) if values.ndim else values.item()

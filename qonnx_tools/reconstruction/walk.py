@@ -1,0 +1,75 @@
+"""A network computed node by node on calibration images, as trained and as quantized so far, side by side."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qonnx_tools.graph import Model, constant_value, gs, is_constant, node_model, nodes
+from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
+from qonnx_tools.quantizers import quantizer_of
+from qonnx_tools.runtime import session
+
+Batches = list[npt.NDArray[Any]]
+"""A tensor, one array a batch of images."""
+Constants = Mapping[str, npt.NDArray[Any]]
+
+
+class Walk:
+    """The tensors of a graph on some images, computed in topological order and dropped behind their last reader.
+
+    The graph has quantizers of activations, and none of constants. ``trained`` are the values that it computes
+    without them, ``quantized`` those with them and with the constants that are ``replaced``, both by tensor name.
+    """
+
+    def __init__(self, model: Model, images: Sequence[npt.NDArray[np.float32]], replaced: Constants) -> None:
+        """Start from ``images``, one array a batch, with other values for some constants in the quantized network."""
+        entry = model.graph.inputs[0].name
+        self.trained: dict[str, Batches] = {entry: list(images)}
+        self.quantized: dict[str, Batches] = {entry: list(images)}
+        self._model = model
+        self._replaced = dict(replaced)
+        self._unread = Counter(tensor.name for node in model.graph.nodes for tensor in node.inputs)
+
+    def __iter__(self) -> Iterator[gs.Node]:
+        """Yield each node between its trained and its quantized outputs, which see what is replaced by then."""
+        for node in nodes(self._model.graph):
+            if quantizer_of(node) is not None:
+                self.trained[node.outputs[0].name] = self.trained[node.inputs[0].name]
+            else:
+                self._compute(node, self.trained, {})
+            yield node
+            self._compute(node, self.quantized, self._replaced)
+            self._drop(node)
+
+    def replace(self, constants: Constants) -> None:
+        """Give the quantized network other values of constants from now on."""
+        self._replaced.update(constants)
+
+    def constant(self, tensor: Any) -> npt.NDArray[Any]:
+        """Return a constant as the quantized network has it."""
+        return np.asarray(self._replaced.get(tensor.name, constant_value(tensor)))
+
+    def _compute(self, node: gs.Node, known: dict[str, Batches], replaced: Constants) -> None:
+        given = [tensor for tensor in node.inputs if not tensor.is_empty()]
+        constants = {
+            tensor.name: np.asarray(replaced.get(tensor.name, constant_value(tensor)))
+            for tensor in given
+            if is_constant(tensor)
+        }
+        fed = {tensor.name: known[tensor.name] for tensor in given if tensor.name not in constants}
+        opsets = {DOMAIN: DOMAIN_VERSION, **self._model.opsets}
+        runner = session(node_model(node, {name: values[0] for name, values in fed.items()}, opsets, constants))
+        outputs = [output.name for output in runner.get_outputs()]
+        count = len(next(iter(fed.values()), [None]))
+        runs = [runner.run(outputs, {name: values[at] for name, values in fed.items()}) for at in range(count)]
+        known.update({name: [run[at] for run in runs] for at, name in enumerate(outputs)})
+
+    def _drop(self, node: gs.Node) -> None:
+        for tensor in node.inputs:
+            self._unread[tensor.name] -= 1
+            if not self._unread[tensor.name]:
+                self.trained.pop(tensor.name, None)
+                self.quantized.pop(tensor.name, None)
