@@ -30,13 +30,12 @@ from bit_widths import (
     SHARED_ROLES,
     WIDTHS,
     Point,
-    Subject,
     knee,
+    measure,
     shown,
 )
 from measuring import machine, markdown_table
-
-from qonnx_tools.data import preprocessing
+from subjects import Subject
 
 TREATMENTS = (
     SHARED,
@@ -50,28 +49,19 @@ TREATMENTS = (
     FOLDED,
     FOLDED_CHANNELS,
 )
-MODELS = {
-    "resnet20_cifar10": ("cifar10", "cifar10_train.npz", [("cifar10_test.npz", True)]),
-    "mobilenet_v1_075_imagenet": (
-        "mobilenet",
-        "imagenette_calibration400",
-        [("imagenet_val100", True), ("imagenet_sample500", False)],
-    ),
-}
-"""Preprocessing, calibration images and test sets, each with whether its labels count."""
+MODELS = ("resnet20_cifar10", "mobilenet_v1_075_imagenet")
 HOPELESS = 0.5
 """Narrower widths are not tried once two in a row lose this share of accuracy."""
 
 
-def measure(model: str, limit: int | None, target: str) -> list[Point]:
+def measured(model: str, limit: int | None, target: str) -> list[Point]:
     """Return the points of every treatment at every width."""
-    preset, calibration, tests = MODELS[model]
-    subject = Subject.of(model, preprocessing(preset), calibration, tests, limit)
+    subject = Subject.of(model, limit)
     points: list[Point] = []
     for treatment in TREATMENTS:
         lost = 0
         for bits in WIDTHS:
-            found = subject.points(treatment, bits, target=target)
+            found = measure(subject, treatment, bits, target)
             points += found
             lost = lost + 1 if found[0].paired and found[0].paired.difference < -HOPELESS else 0
             print(f"{model}, {treatment.name}, {bits}: {found[0].difference}", file=sys.stderr)
@@ -108,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--target", choices=("native", "simulation"), default="native")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    found = {model: measure(model, options.limit, options.target) for model in options.models}
+    found = {model: measured(model, options.limit, options.target) for model in options.models}
     if options.json:
         results = {model: [asdict(point) for point in points] for model, points in found.items()}
         print(json.dumps({"machine": machine(), "results": results}, indent=2))

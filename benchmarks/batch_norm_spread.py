@@ -18,7 +18,6 @@ from dataclasses import asdict
 
 import numpy as np
 from bit_widths import (
-    BATCH,
     PER_CHANNEL,
     PER_CHANNEL_APART,
     PER_CLASS,
@@ -27,13 +26,13 @@ from bit_widths import (
     SHARED,
     WIDTHS,
     Point,
-    Subject,
     Treatment,
+    measure,
     shown,
 )
 from measuring import machine, markdown_table
+from subjects import BATCH, Subject
 
-from qonnx_tools.data import preprocessing
 from qonnx_tools.graph import Model, constant_value, from_proto, is_constant, nodes, producer, set_constant, to_proto
 from qonnx_tools.runtime import run, session
 
@@ -71,7 +70,7 @@ def least_width(subject: Subject, treatment: Treatment) -> tuple[int | None, lis
 
     def passes(bits: int) -> bool:
         if bits not in points:
-            (points[bits],) = subject.points(treatment, bits)
+            (points[bits],) = measure(subject, treatment, bits)
             print(f"  {treatment.name}, {bits}: {points[bits].difference}", file=sys.stderr)
         return points[bits].surely_within
 
@@ -112,16 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="test images at most")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    prepared = preprocessing("cifar10")
-    base = Subject.of(MODEL, prepared, "cifar10_train.npz", [("cifar10_test.npz", True)], options.limit)
+    base = Subject.of(MODEL, options.limit)
     (test,) = base.tests
     (expected,) = run(session(base.model, threads=1), test.images[:BATCH])
     found: dict[int, dict[str, int | None]] = {}
     points: dict[int, list[Point]] = {}
     for octaves in options.octaves:
-        subject = Subject(
-            spread(base.model, octaves, large=options.direction == "large"), prepared, base.calibration, base.tests
-        )
+        rewritten = spread(base.model, octaves, large=options.direction == "large")
+        subject = Subject(rewritten, base.prepared, base.calibration, base.tests)
         (same,) = run(session(subject.model, threads=1), test.images[:BATCH])
         if not np.array_equal(same, expected):
             sys.exit(f"the network with scales over 2^{octaves} computes something else")
