@@ -5,18 +5,41 @@
 
 #include "core/error.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace qonnx_tools {
 namespace {
 
 Level selected = Level::kPortable;  // written once, before any kernel exists
 
-constexpr Level kLevels[] = {Level::kPortable, Level::kV2, Level::kV3, Level::kV4};
+constexpr Level kLevels[] = {Level::kPortable, Level::kV2, Level::kV3, Level::kV4, Level::kAmx};
+
+// Whether the CPU has tiles of 8-bit numbers, and the operating system gives this process the use
+// of them, which it must be asked for.
+bool HasTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr unsigned kTiles = 3u << 24;  // AMX-TILE and AMX-INT8
+  constexpr long kRequest = 0x1023;      // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kTiles) == kTiles &&
+         syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 
 // Whether the CPU, and the operating system where registers must be saved, run `level`.
 bool IsAvailable(Level level) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   switch (level) {
+    case Level::kAmx:
+      return IsAvailable(Level::kV4) && HasTiles();
     case Level::kV4:
       return IsAvailable(Level::kV3) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
@@ -40,7 +63,7 @@ bool IsAvailable(Level level) {
 }  // namespace
 
 const char* LevelName(Level level) {
-  constexpr const char* kNames[] = {"portable", "v2", "v3", "v4"};
+  constexpr const char* kNames[] = {"portable", "v2", "v3", "v4", "amx"};
   return kNames[static_cast<int>(level)];
 }
 
@@ -61,7 +84,7 @@ void SelectLevel() {
   }
   if (forced && !known) {
     throw Error("the environment variable QONNX_TOOLS_SIMD is '" + std::string(wish) +
-                "'; set it to portable, v2, v3 or v4, or unset it");
+                "'; set it to portable, v2, v3, v4 or amx, or unset it");
   }
 }
 

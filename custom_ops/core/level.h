@@ -17,10 +17,11 @@ enum class Level {
   kV2,        // x86-64-v2: SSE4.1
   kV3,        // x86-64-v3: AVX2
   kV4,        // x86-64-v4 and AVX512-VNNI
+  kAmx,       // v4 and AMX-INT8: the kernels of v4, and products in tile registers
 };
 
 // Picks the level for the rest of the process: the one that the environment variable
-// QONNX_TOOLS_SIMD names (portable, v2, v3, v4), else the highest that this CPU runs.
+// QONNX_TOOLS_SIMD names (portable, v2, v3, v4, amx), else the highest that this CPU runs.
 // Raises Error if the name is unknown or the CPU lacks the level.
 void SelectLevel();
 Level SelectedLevel();
@@ -30,6 +31,7 @@ template <typename Table>
 const Table& AtSelectedLevel() {
 #if defined(__x86_64__)
   switch (SelectedLevel()) {
+    case Level::kAmx:
     case Level::kV4:
       return Table::v4;
     case Level::kV3:

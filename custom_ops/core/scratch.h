@@ -8,7 +8,15 @@ namespace qonnx_tools {
 
 // What the memory is for; each purpose has one block a thread. What workers read while the thread
 // that made it is a worker, too, is kPackedInput; the pieces of such work must not ask for it.
-enum class ScratchUse { kPackedInput, kPanel, kAccumulators, kRow, kCount };
+enum class ScratchUse {
+  kPackedInput,
+  kPanel,
+  kConvolutionPanel,
+  kImage,
+  kAccumulators,
+  kRow,
+  kCount
+};
 
 // At least `bytes` bytes for `use`, aligned to 64, contents undefined. Valid until this thread asks
 // for more for the same use. Raises std::bad_alloc.

@@ -8,9 +8,15 @@
 namespace qonnx_tools {
 namespace {
 
-constexpr std::size_t kItems = 96;  // items of x that one task takes
+constexpr std::size_t kItems = 96;            // items of x that one task takes
+constexpr std::size_t kLongestSegment = 128;  // so that a tile of weights stays in the L1 cache
 
 constexpr std::size_t Ceil(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+Units UnitsFor(const WeightMatrix& weights, Carrier x) {
+  const bool can = AtSelectedLevel<MultiplyTable>().signed_by_unsigned != nullptr;
+  return can && SizeOf(x) == 1 && FitUnits(weights, Units::kBytes) ? Units::kBytes : Units::kWords;
+}
 
 // The weights with the depth rounded up to whole units.
 WeightMatrix Padded(const WeightMatrix& weights, std::size_t width) {
@@ -46,12 +52,12 @@ MatrixProduct::MatrixProduct(const WeightMatrix& weights, Carrier x, const Outpu
       units_(UnitsFor(weights, x)),
       steps_(Ceil(weights.depth, WidthOf(units_))),
       epilogue_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                PackingCorrections(weights, x, units_)),
+                PackingCorrections(weights, x, AreBytes(units_))),
       wide_(!epilogue_.Takes32() || !FitUnits(weights, units_)) {
   const auto& multiply = AtSelectedLevel<MultiplyTable>();
   multiply_ = units_ == Units::kBytes ? multiply.unsigned_by_signed : multiply.words;
   const WeightMatrix padded = Padded(weights, WidthOf(units_));
-  segments_ = SegmentsOf(padded, x, units_, wide_);
+  segments_ = SegmentsOf(padded, x, units_, wide_, kLongestSegment);
   for (const Segment& segment : segments_) all_steps_ += segment.steps;
   weights_.reserve(all_steps_ * Ceil(rows_, kGroup) * kGroup);
   for (std::size_t first = 0; first < rows_; first += kColumns) {

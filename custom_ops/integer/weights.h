@@ -1,4 +1,4 @@
-// Integer weights, and how they are packed for kernels/multiply.h: once, when a session is created.
+// Integer weights, and how they are divided for kernels/multiply.h.
 
 #pragma once
 
@@ -20,18 +20,18 @@ struct WeightMatrix {
 
 // sum |w| of each row times the largest |x|, saturated to 2^63.
 std::vector<std::uint64_t> AccumulatorBounds(const WeightMatrix& weights, Carrier x);
+
+constexpr std::size_t WidthOf(Units units) { return units == Units::kWords ? 2 : 4; }
+constexpr bool AreBytes(Units units) { return units != Units::kWords; }
+
 // What must be added to each row's accumulator because x is packed with an offset.
-std::vector<std::int64_t> PackingCorrections(const WeightMatrix& weights, Carrier x, Units units);
-// Whether x can be packed as bytes for these weights on the selected level.
-Units UnitsFor(const WeightMatrix& weights, Carrier x);
+std::vector<std::int64_t> PackingCorrections(const WeightMatrix& weights, Carrier x, bool bytes);
 
-constexpr std::size_t WidthOf(Units units) { return units == Units::kBytes ? 4 : 2; }
-
-// Whether the weights fit the numbers of a unit.
+// Whether all weights fit the signed numbers of a unit, so that one plane holds them.
 bool FitUnits(const WeightMatrix& weights, Units units);
 
-// A run of steps that is accumulated in 32 bits, with weights of one plane: their digits of 15 bits
-// that count for 2^shift.
+// A run of steps that is accumulated in 32 bits, with weights of one plane: their digits, which
+// count for 2^shift. Words have digits of 15 bits beside the sign, bytes signed digits of 8 bits.
 struct Segment {
   std::size_t first_step;
   std::size_t steps;
@@ -39,10 +39,11 @@ struct Segment {
   int shift;
 };
 
-// How `weights` of `depth` (a multiple of the unit width) are divided. With exact = false the
-// accumulators are modulo 2^32, and the weights must fit units; with exact = true each segment's
-// sum fits 32 bits.
-std::vector<Segment> SegmentsOf(const WeightMatrix& weights, Carrier x, Units units, bool exact);
+// How `weights` of `depth` (a multiple of the unit width) are divided, into segments of at most
+// `longest` steps that begin at multiples of `grain`, 1 or (with bytes) 16. With exact = false the
+// accumulators are modulo 2^32; with exact = true each segment's sum fits 32 bits.
+std::vector<Segment> SegmentsOf(const WeightMatrix& weights, Carrier x, Units units, bool exact,
+                                std::size_t longest, std::size_t grain = 1);
 
 // The unit of row `row` at step `step`, of one plane or all (-1).
 std::int32_t UnitAt(const WeightMatrix& weights, Units units, int plane, std::size_t row,

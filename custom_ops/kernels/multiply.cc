@@ -158,39 +158,14 @@ void Multiply(const Factors& factors) {
   }
 }
 
-#if defined(__AVX512VNNI__)
-constexpr __mmask16 kAll = 0xffff;  // the form without a mask warns in g++ 12
-
-template <std::size_t registers>
-void SparseRow(const SparseFactors& factors, std::size_t row) {
-  const __m128i shift = _mm_cvtsi32_si128(factors.shifts[row]);
-  const std::int32_t* const c = factors.c + row * factors.c_row;
-  std::int32_t* const to = factors.sums + row * factors.sums_row;
-  Units sums[registers];
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < registers; ++i) {
-    sums[i] = _mm512_maskz_sll_epi32(kAll, Load(c + i * kLanes), shift);
-    if (factors.accumulate) sums[i] = _mm512_add_epi32(sums[i], Load(to + i * kLanes));
+void Add(const std::int32_t* __restrict c, int shift, std::int32_t* __restrict sums,
+         std::size_t count) {
+  if (shift >= 32) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t shifted = static_cast<std::uint32_t>(c[i]) << shift;
+    sums[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sums[i]) + shifted);
   }
-  const SparseUnit* const end = factors.units + factors.begins[row + 1];
-  for (const SparseUnit* at = factors.units + factors.begins[row]; at != end; ++at) {
-    const Units unit = Repeat(at->unit);
-    const std::int32_t* const b = factors.b + at->step * factors.b_step;
-#pragma GCC unroll 4
-    for (std::size_t i = 0; i < registers; ++i) {
-      sums[i] = SignedByUnsigned::Add(sums[i], unit, Load(b + i * kLanes));
-    }
-  }
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < registers; ++i) Store(to + i * kLanes, sums[i]);
 }
-
-void AddSparse(const SparseFactors& factors) {
-  constexpr void (*kRowOf[])(const SparseFactors&, std::size_t) = {SparseRow<1>, SparseRow<2>,
-                                                                   SparseRow<3>, SparseRow<4>};
-  for (std::size_t row = 0; row < factors.rows; ++row) kRowOf[factors.groups - 1](factors, row);
-}
-#endif
 
 void Widen(const std::int32_t* __restrict c, int shift, std::int64_t* __restrict sums,
            std::size_t count) {
@@ -204,10 +179,10 @@ void Widen(const std::int32_t* __restrict c, int shift, std::int64_t* __restrict
 
 #if defined(__AVX512VNNI__)
 constinit const MultiplyTable MultiplyTable::QONNX_TOOLS_LEVEL = {
-    Multiply<Words>, Multiply<SignedByUnsigned>, Multiply<UnsignedBySigned>, AddSparse, Widen};
+    Multiply<Words>, Multiply<SignedByUnsigned>, Multiply<UnsignedBySigned>, Add, Widen};
 #else
 constinit const MultiplyTable MultiplyTable::QONNX_TOOLS_LEVEL = {Multiply<Words>, nullptr, nullptr,
-                                                                  nullptr, Widen};
+                                                                  Add, Widen};
 #endif
 
 }  // namespace qonnx_tools

@@ -1,136 +1,123 @@
 #include "kernels/pack.h"
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "kernels/pack_vector.h"
 
 namespace qonnx_tools {
 namespace {
 
 // How one code lies in a unit.
 template <Units units, typename T>
-struct Part;
-
-template <typename T>
-struct Part<Units::kBytes, T> {
-  static constexpr std::size_t kCount = 4;
-  static constexpr std::uint32_t kFlip = T(-1) < T(0) ? 0x80 : 0;  // adds 128
-  static constexpr std::uint32_t kZero = kFlip * 0x01010101u;
-  static std::uint32_t Of(T code) { return static_cast<std::uint8_t>(code); }
+struct Part {
+  static constexpr std::size_t kCount = units == Units::kWords ? 2 : 4;
+  static constexpr std::size_t kBits = 32 / kCount;
+  static constexpr bool kSigned = T(-1) < T(0);
+  static constexpr bool kHighest = sizeof(T) == 1 || units == Units::kHighBytes;
+  static constexpr std::uint32_t kOffset = units == Units::kWords
+                                               ? (sizeof(T) == 2 && !kSigned ? 0x80008000u : 0)
+                                               : (kSigned && kHighest ? 0x80808080u : 0);
+  static std::uint32_t Of(T code) {
+    if constexpr (units == Units::kWords) return static_cast<std::uint16_t>(code);
+    if constexpr (units == Units::kHighBytes) return static_cast<std::uint16_t>(code) >> 8;
+    return static_cast<std::uint8_t>(code);
+  }
 };
-
-template <typename T>
-struct Part<Units::kWords, T> {
-  static constexpr std::size_t kCount = 2;
-  static constexpr std::uint32_t kFlip = sizeof(T) == 2 && T(-1) > T(0) ? 0x8000 : 0;
-  static constexpr std::uint32_t kZero = kFlip * 0x00010001u;
-  static std::uint32_t Of(T code) { return static_cast<std::uint16_t>(code); }
-};
-
-template <Units units, typename T>
-inline void StoreUnit(std::int32_t* to, std::uint32_t unit) {
-  *to = static_cast<std::int32_t>(unit ^ Part<units, T>::kZero);
-}
 
 template <Units units, typename T, std::size_t channels>
-void SomeChannels(const T* __restrict x, std::size_t row, std::int32_t* __restrict to,
-                  std::size_t count) {
+void Pixels(const T* __restrict x, std::size_t channel, std::int32_t* __restrict to,
+            std::size_t count) {
   using P = Part<units, T>;
-  constexpr std::size_t bits = 32 / P::kCount;
-  for (std::size_t i = 0; i < count; ++i) {
+  std::size_t i = 0;
+  if constexpr (units != Units::kWords) {
+    i = PackVectors<units == Units::kHighBytes, T, channels>(x, channel, P::kOffset, to, count);
+  }
+  for (; i < count; ++i) {
     std::uint32_t unit = P::Of(x[i]);
-    if constexpr (channels > 1) unit |= P::Of(x[row + i]) << bits;
-    if constexpr (channels > 2) unit |= P::Of(x[2 * row + i]) << 2 * bits;
-    if constexpr (channels > 3) unit |= P::Of(x[3 * row + i]) << 3 * bits;
-    StoreUnit<units, T>(to + i, unit);
+    if constexpr (channels > 1) unit |= P::Of(x[channel + i]) << P::kBits;
+    if constexpr (channels > 2) unit |= P::Of(x[2 * channel + i]) << 2 * P::kBits;
+    if constexpr (channels > 3) unit |= P::Of(x[3 * channel + i]) << 3 * P::kBits;
+    to[i] = static_cast<std::int32_t>(unit ^ P::kOffset);
   }
 }
 
 template <Units units, typename T>
-void PackChannels(const void* x, std::size_t row, std::size_t channels, std::int32_t* to,
-                  std::size_t count) {
-  const T* const from = static_cast<const T*>(x);
-  if (channels == 1) return SomeChannels<units, T, 1>(from, row, to, count);
-  if constexpr (units == Units::kBytes) {
-    if (channels == 2) return SomeChannels<units, T, 2>(from, row, to, count);
-    if (channels == 3) return SomeChannels<units, T, 3>(from, row, to, count);
+void PackPixels(const Packing& packing) {
+  constexpr std::size_t kCount = Part<units, T>::kCount;
+  const T* from = static_cast<const T*>(packing.x);
+  std::int32_t* to = packing.units;
+  std::size_t left = packing.channels;
+  for (; left >= kCount; left -= kCount) {
+    Pixels<units, T, kCount>(from, packing.channel, to, packing.pixels);
+    from += kCount * packing.channel;
+    to += packing.step;
   }
-  SomeChannels<units, T, Part<units, T>::kCount>(from, row, to, count);
+  if (left == 1) Pixels<units, T, 1>(from, packing.channel, to, packing.pixels);
+  if constexpr (kCount == 4) {
+    if (left == 2) Pixels<units, T, 2>(from, packing.channel, to, packing.pixels);
+    if (left == 3) Pixels<units, T, 3>(from, packing.channel, to, packing.pixels);
+  }
 }
 
 template <Units units, typename T>
 void PackRow(const void* x, std::size_t count, std::int32_t* to) {
   using P = Part<units, T>;
-  constexpr std::size_t bits = 32 / P::kCount;
   const T* const from = static_cast<const T*>(x);
   const std::size_t whole = count / P::kCount;
+  const auto store = [](std::int32_t* at, std::uint32_t unit) {
+    *at = static_cast<std::int32_t>(unit ^ P::kOffset);
+  };
   for (std::size_t i = 0; i < whole; ++i) {
     std::uint32_t unit = 0;
     for (std::size_t j = 0; j < P::kCount; ++j) {
-      unit |= P::Of(from[i * P::kCount + j]) << (j * bits);
+      unit |= P::Of(from[i * P::kCount + j]) << (j * P::kBits);
     }
-    StoreUnit<units, T>(to + i, unit);
+    store(to + i, unit);
   }
   if (whole * P::kCount == count) return;
   std::uint32_t unit = 0;
   for (std::size_t j = 0; whole * P::kCount + j < count; ++j) {
-    unit |= P::Of(from[whole * P::kCount + j]) << (j * bits);
+    unit |= P::Of(from[whole * P::kCount + j]) << (j * P::kBits);
   }
-  StoreUnit<units, T>(to + whole, unit);
+  store(to + whole, unit);
 }
 
-constexpr std::size_t kChunk = 16;
-
-void GatherNeighbours(const std::int32_t* rows, const Piece* pieces, std::size_t count,
-                      std::int32_t* units) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t* const from = rows + pieces[i].from;
-    std::int32_t* const to = units + pieces[i].to;
-    for (std::size_t at = 0; at < pieces[i].count; at += kChunk) {
-      __builtin_memcpy(to + at, from + at, kChunk * sizeof(std::int32_t));
+// Copies all pieces of all steps.
+template <typename Copy>
+inline void ForEach(const Gathering& by, const Copy& copy) {
+  std::int32_t* to = by.units;
+  const std::int32_t* channel = by.image;
+  for (std::size_t i = 0; i < by.channel_units; ++i, channel += by.channel) {
+    for (std::size_t row = 0; row < by.taps[0]; ++row) {
+      for (std::size_t column = 0; column < by.taps[1]; ++column, to += by.step) {
+        const std::int32_t* const from = channel + row * by.tap[0] + column * by.tap[1];
+        for (const Piece* piece = by.pieces; piece != by.pieces + by.piece_count; ++piece) {
+          copy(from + piece->from, to + piece->to, piece->count);
+        }
+      }
     }
   }
 }
 
-#if defined(__AVX512F__)
-void GatherEverySecond(const std::int32_t* rows, const Piece* pieces, std::size_t count,
-                       std::int32_t* units) {
-  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t* from = rows + pieces[i].from;
-    std::int32_t* const to = units + pieces[i].to;
-    for (std::size_t at = 0; at < pieces[i].count; at += kChunk, from += 2 * kChunk) {
-      const __m512i low = _mm512_loadu_si512(from);
-      const __m512i high = _mm512_loadu_si512(from + kChunk);
-      _mm512_storeu_si512(to + at, _mm512_permutex2var_epi32(low, even, high));
-    }
-  }
-}
-#endif
-
-void Gather(const std::int32_t* rows, std::size_t stride, const Piece* pieces, std::size_t count,
-            std::int32_t* units) {
-  if (stride == 1) return GatherNeighbours(rows, pieces, count, units);
-#if defined(__AVX512F__)
-  if (stride == 2) return GatherEverySecond(rows, pieces, count, units);
-#endif
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t* const from = rows + pieces[i].from;
-    std::int32_t* const to = units + pieces[i].to;
-    for (std::size_t at = 0; at < pieces[i].count; ++at) to[at] = from[at * stride];
-  }
+void Gather(const Gathering& by) {
+  if (by.stride == 1) return ForEach(by, CopyNeighbours);
+  if (by.stride == 2) return ForEach(by, CopyEverySecond);
+  ForEach(by, [stride = by.stride](const std::int32_t* __restrict from, std::int32_t* __restrict to,
+                                   std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = from[stride * i];
+  });
 }
 
 }  // namespace
 
 constinit const PackTable PackTable::QONNX_TOOLS_LEVEL = {
-    {{PackChannels<Units::kBytes, std::int8_t>, PackChannels<Units::kBytes, std::uint8_t>, nullptr,
-      nullptr, nullptr},
-     {PackChannels<Units::kWords, std::int8_t>, PackChannels<Units::kWords, std::uint8_t>,
-      PackChannels<Units::kWords, std::int16_t>, PackChannels<Units::kWords, std::uint16_t>,
-      nullptr}},
+    {{PackPixels<Units::kBytes, std::int8_t>, PackPixels<Units::kBytes, std::uint8_t>,
+      PackPixels<Units::kBytes, std::int16_t>, PackPixels<Units::kBytes, std::uint16_t>, nullptr},
+     {nullptr, nullptr, PackPixels<Units::kHighBytes, std::int16_t>,
+      PackPixels<Units::kHighBytes, std::uint16_t>, nullptr},
+     {PackPixels<Units::kWords, std::int8_t>, PackPixels<Units::kWords, std::uint8_t>,
+      PackPixels<Units::kWords, std::int16_t>, PackPixels<Units::kWords, std::uint16_t>, nullptr}},
     {{PackRow<Units::kBytes, std::int8_t>, PackRow<Units::kBytes, std::uint8_t>, nullptr, nullptr,
       nullptr},
+     {},
      {PackRow<Units::kWords, std::int8_t>, PackRow<Units::kWords, std::uint8_t>,
       PackRow<Units::kWords, std::int16_t>, PackRow<Units::kWords, std::uint16_t>, nullptr}},
     Gather};

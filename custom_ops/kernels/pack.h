@@ -1,8 +1,7 @@
 // Packing of activations into the 32-bit units of multiply.h.
 //
-// A unit holds, of one pixel, 4 neighbouring channels as unsigned 8-bit or 2 as signed 16-bit
-// numbers. int8 is packed as code + 128 and uint16 as code - 32768 where the other sign is needed;
-// the sum of weights corrects for it.
+// A unit holds, of one pixel, numbers of neighbouring channels. Codes whose sign is not that of the
+// numbers are packed with an offset; the sum of weights corrects for it.
 
 #pragma once
 
@@ -13,36 +12,54 @@
 
 namespace qonnx_tools {
 
-enum class Units { kBytes, kWords };
-inline constexpr int kUnits = 2;
+// What a unit holds. Of bytes, the highest of a code is offset by 128 if the code is signed.
+enum class Units {
+  kBytes,      // 4 unsigned numbers: 8-bit codes, or the low bytes of 16-bit codes
+  kHighBytes,  // 4 unsigned numbers: the high bytes of 16-bit codes
+  kWords,      // 2 signed 16-bit numbers: codes, uint16 offset by -32768
+};
+inline constexpr int kUnits = 3;
 
-// A copy of pieces of rows of units: of `count` units to units + to from rows + from, `stride`
-// apart there.
+struct Packing {
+  const void* x;        // the first code
+  std::size_t channel;  // from channel to channel, in codes
+  std::size_t channels;
+  std::size_t pixels;
+  std::int32_t* units;
+  std::size_t step;  // from the units of some channels to those of the next ones
+};
+
+// Pixels units[to] .. units[to + count - 1] are `stride` apart in the image, from `from` on.
 struct Piece {
   std::size_t to;
   std::size_t from;
   std::size_t count;
 };
 
+struct Gathering {
+  const std::int32_t* image;  // of the first tap
+  std::size_t channel_units;
+  std::size_t channel;  // from channels to the next ones in the image
+  std::size_t taps[2];
+  std::size_t tap[2];  // from tap to tap in the image
+  std::size_t stride;
+  const Piece* pieces;
+  std::size_t piece_count;
+  std::int32_t* units;
+  std::size_t step;  // from channels or tap to the next in `units`
+};
+
 struct PackTable {
-  // Packs pixels 0 .. count-1 of `channels` rows (1 .. 4 or 1 .. 2), `row` codes apart; rows
-  // beyond are taken as zero.
-  using Channels = void (*)(const void* x, std::size_t row, std::size_t channels,
-                            std::int32_t* units, std::size_t count);
-  Channels channels[kUnits][kCarriers];
+  // Packs pixels of channels; in the last units, channels that are missing count as code 0.
+  void (*pixels[kUnits][kCarriers])(const Packing& packing);
 
   // Packs neighbouring codes of one row: unit i holds codes i * width .. , zeros beyond count.
-  using Row = void (*)(const void* x, std::size_t count, std::int32_t* units);
-  Row row[kUnits][kCarriers];
+  void (*row[kUnits][kCarriers])(const void* x, std::size_t count, std::int32_t* units);
 
-  // Copies pieces in order. May read up to kSlack units beyond what it needs and write up to
-  // kSlack units beyond a piece.
-  void (*gather)(const std::int32_t* rows, std::size_t stride, const Piece* pieces,
-                 std::size_t count, std::int32_t* units);
+  // Copies pieces for all channels and, within them, all taps.
+  void (*gather)(const Gathering& gathering);
 
   static const PackTable portable, v2, v3, v4;
 };
-
-inline constexpr std::size_t kSlack = 32;
 
 }  // namespace qonnx_tools

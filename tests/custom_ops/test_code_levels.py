@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from simd_levels import LEVELS, lacks
 
 HERE = Path(__file__).parent
-FLAGS = {"portable": set(), "v2": {"sse4_2"}, "v3": {"avx2", "fma"}, "v4": {"avx512bw", "avx512vl", "avx512_vnni"}}
 
 
-@pytest.mark.parametrize("level", FLAGS)
+@pytest.mark.parametrize("level", LEVELS)
 def test_level(level):
-    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    if not FLAGS[level] <= set(flags):
+    if lacks(level):
         pytest.skip(f"this CPU has no {level}")
-    tests = [str(HERE / name) for name in ("test_weighted_ops.py", "test_code_ops.py", "test_narrow_elements.py")]
+    names = ("test_weighted_ops.py", "test_convolution_shapes.py", "test_code_ops.py", "test_narrow_elements.py")
+    tests = [str(HERE / name) for name in names]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from simd_levels import LEVELS, lacks
 
 SCRIPT = Path(__file__).parent / "print_digests.py"
-FLAGS = {"portable": set(), "v2": {"sse4_2"}, "v3": {"avx2", "fma"}, "v4": {"avx512bw", "avx512vl", "avx512_vnni"}}
 
 
 def run_at(level):
@@ -26,12 +26,7 @@ def digests_at(level):
     return done.stdout.splitlines()
 
 
-def lacks(level):
-    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    return not FLAGS[level] <= set(flags)
-
-
-@pytest.mark.parametrize("level", ["v2", "v3", "v4"])
+@pytest.mark.parametrize("level", LEVELS[1:])
 def test_level_equals_portable(level):
     if lacks(level):
         pytest.skip(f"this CPU has no {level}")
@@ -40,7 +35,7 @@ def test_level_equals_portable(level):
     assert len(digests_at(level)) > 100
 
 
-@pytest.mark.parametrize("level", ["v2", "v3", "v4"])
+@pytest.mark.parametrize("level", LEVELS[1:])
 def test_a_level_that_the_cpu_lacks_is_refused(level):
     if not lacks(level):
         pytest.skip(f"this CPU has {level}")
@@ -52,7 +47,7 @@ def test_a_level_that_the_cpu_lacks_is_refused(level):
 def test_an_unknown_level_is_refused():
     done = run_at("avx9")
     assert done.returncode != 0
-    assert "'avx9'; set it to portable, v2, v3 or v4, or unset it" in done.stderr
+    assert "'avx9'; set it to portable, v2, v3, v4 or amx, or unset it" in done.stderr
 
 
 @pytest.mark.parametrize("op", ["FixedQuant", "LogQuant", "Quant"])

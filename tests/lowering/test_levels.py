@@ -13,11 +13,11 @@ from native_runs import all_outputs, by_references, without_float
 from print_tensor_digests import digest
 from random_network import random_images, random_network, random_options
 from real_networks import feeds, model_path
+from simd_levels import LEVELS, lacks
 
 from qonnx_tools.conversion import convert
 
 SCRIPT = Path(__file__).parents[1] / "helpers" / "print_tensor_digests.py"
-FLAGS = {"portable": set(), "v2": {"sse4_2"}, "v3": {"avx2", "fma"}, "v4": {"avx512bw", "avx512vl", "avx512_vnni"}}
 SETTINGS = 8
 """All outputs or the last ones, times threads, times optimization."""
 REAL = ("resnet20_cifar10", "mobilenet_v1_075_imagenet")
@@ -55,11 +55,10 @@ def real_graphs(tmp_path_factory, assets):
     return folder, expected
 
 
-@pytest.mark.parametrize("level", FLAGS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("graphs", ["random_graphs", "real_graphs"])
 def test_tensors_at_every_level_are_the_references(graphs, level, request, count_equal):
-    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    if not FLAGS[level] <= set(flags):
+    if lacks(level):
         pytest.skip(f"this CPU has no {level}")
     folder, expected = request.getfixturevalue(graphs)
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level}
