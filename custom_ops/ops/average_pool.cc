@@ -12,31 +12,6 @@
 namespace qonnx_tools {
 namespace {
 
-// Sums of the windows of one channel, x as 32-bit codes.
-void SumWindows(const Window& window, const SpatialSizes& sizes, const std::int32_t* x,
-                std::int64_t* sums) {
-  for (std::size_t row = 0; row < sizes.out[0]; ++row) {
-    for (std::size_t column = 0; column < sizes.out[1]; ++column) {
-      // Of the padded image.
-      const std::size_t top = row * window.stride[0];
-      const std::size_t left = column * window.stride[1];
-      const auto first = [](std::size_t at, std::size_t pad) { return std::max(at, pad) - pad; };
-      const auto last = [](std::size_t at, std::size_t pad, std::size_t size) {
-        return std::min(std::max(at, pad) - pad, size);
-      };
-      const std::size_t bottom = last(top + window.kernel[0], window.pad_begin[0], sizes.in[0]);
-      const std::size_t right = last(left + window.kernel[1], window.pad_begin[1], sizes.in[1]);
-      std::int64_t sum = 0;
-      for (std::size_t i = first(top, window.pad_begin[0]); i < bottom; ++i) {
-        for (std::size_t j = first(left, window.pad_begin[1]); j < right; ++j) {
-          sum += x[i * sizes.in[1] + j];
-        }
-      }
-      sums[row * sizes.out[1] + column] = sum;
-    }
-  }
-}
-
 class AveragePoolKernel final : public CodeKernel {
  public:
   AveragePoolKernel(const std::optional<Window>& window, Carrier x, const OutputFormat& format,
@@ -44,7 +19,7 @@ class AveragePoolKernel final : public CodeKernel {
       : window_(window),
         x_(x),
         y_size_(SizeOf(format.carrier)),
-        epilogue_(format, 64, {{0}, {multiplier}, {0}, {shift}}, {std::uint64_t{1} << 63}, {0}) {}
+        epilogue_(format, 64, {{0}, {multiplier}, {0}, {shift}}, {LargestSum(window, x)}, {0}) {}
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     Shape y = inputs[0].shape;
@@ -59,26 +34,44 @@ class AveragePoolKernel final : public CodeKernel {
   void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
     const Shape& shape = inputs[0].shape;
     const Window window = WindowFor(shape);
-    const SpatialSizes sizes = SizesFor(window, shape);
-    const CodesView x = {inputs[0].data, x_};
-    const std::size_t in = sizes.in[0] * sizes.in[1];
-    const std::size_t out = sizes.out[0] * sizes.out[1];
-    const auto planes = static_cast<std::size_t>(shape.dims[0] * shape.dims[1]);
-    const std::size_t share = std::max<std::size_t>(1, kShare / std::max<std::size_t>(in, 1));
-    workers.For((planes + share - 1) / share, [&](std::size_t index) {
+    const MapWindows windows = WindowsOf(window, SizesFor(window, shape));
+    const auto maps = static_cast<std::size_t>(shape.dims[0] * shape.dims[1]);
+    const std::size_t share =
+        std::max<std::size_t>(1, kShare / std::max<std::size_t>(windows.in[0] * windows.in[1], 1));
+    const auto& kernels = AtSelectedLevel<PoolTable>();
+    workers.For((maps + share - 1) / share, [&](std::size_t index) {
       const std::size_t first = index * share;
-      const std::size_t count = std::min(share, planes - first);
-      auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kPanel, in);
-      auto* const sums = ScratchOf<std::int64_t>(ScratchUse::kAccumulators, count * out);
-      for (std::size_t plane = 0; plane < count; ++plane) {
-        x.Load((first + plane) * in, in, codes);
-        SumWindows(window, sizes, codes, sums + plane * out);
+      const std::size_t count = std::min(share, maps - first);
+      if (epilogue_.Takes32()) {
+        RunMaps<std::int32_t>(kernels.sums32, windows, inputs[0].data, first, count, y);
+      } else {
+        RunMaps<std::int64_t>(kernels.sums64, windows, inputs[0].data, first, count, y);
       }
-      epilogue_.Row(0, sums, static_cast<std::uint8_t*>(y) + first * out * y_size_, count * out);
     });
   }
 
  private:
+  // The largest |sum| of a window; of the whole map, which is not known yet, the largest of all.
+  static std::uint64_t LargestSum(const std::optional<Window>& window, Carrier x) {
+    return window ? window->kernel[0] * window->kernel[1] * LargestOf(x) : std::uint64_t{1} << 63;
+  }
+
+  template <typename Number>
+  void RunMaps(const Pool* pools, const MapWindows& windows, const void* x, std::size_t first,
+               std::size_t count, void* y) const {
+    const std::size_t in = windows.in[0] * windows.in[1];
+    const std::size_t out = windows.out[0] * windows.out[1];
+    const CodesView codes = {x, x_};
+    auto* const padded = ScratchOf<Number>(ScratchUse::kPanel, windows.PaddedSize());
+    auto* const columns = ScratchOf<Number>(ScratchUse::kPackedInput, windows.ColumnsSize());
+    auto* const sums = ScratchOf<Number>(ScratchUse::kAccumulators, count * out);
+    for (std::size_t map = 0; map < count; ++map) {
+      pools[static_cast<int>(x_)](windows, codes.At((first + map) * in), padded, columns,
+                                  sums + map * out);
+    }
+    epilogue_.Row(0, sums, ElementOf(y, first * out, y_size_), count * out);
+  }
+
   // The window that the attributes say, or one over the whole map.
   Window WindowFor(const Shape& x) const {
     if (window_) return *window_;

@@ -73,6 +73,20 @@ SpatialSizes SizesFor(const Window& window, const Shape& x) {
   return sizes;
 }
 
+MapWindows WindowsOf(const Window& window, const SpatialSizes& sizes) {
+  MapWindows windows = {};
+  for (int axis = 0; axis < 2; ++axis) {
+    windows.in[axis] = sizes.in[axis];
+    windows.out[axis] = sizes.out[axis];
+    windows.kernel[axis] = window.kernel[axis];
+    windows.stride[axis] = window.stride[axis];
+    windows.dilation[axis] = window.dilation[axis];
+    windows.pad_begin[axis] = window.pad_begin[axis];
+    windows.pad_end[axis] = window.pad_end[axis];
+  }
+  return windows;
+}
+
 InferredShape InferWindowed(ShapeInference& inference, const InferredShape& x) {
   const auto kernel = inference.Ints("kernel_shape");
   const std::size_t axes = x.size() > 2 ? x.size() - 2 : kernel.size();

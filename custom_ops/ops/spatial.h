@@ -11,6 +11,7 @@
 #include "core/shape.h"
 #include "glue/attributes.h"
 #include "glue/shape_inference.h"
+#include "kernels/pool.h"
 
 namespace qonnx_tools {
 
@@ -33,6 +34,9 @@ struct SpatialSizes {
 };
 // The sizes for x [N, C, spatial ...]. Raises Error if x has another rank or no window fits.
 SpatialSizes SizesFor(const Window& window, const Shape& x);
+
+// Both for the kernels of kernels/pool.h.
+MapWindows WindowsOf(const Window& window, const SpatialSizes& sizes);
 
 // The spatial dimensions of the output, unknown ones where the attributes are bad.
 InferredShape InferWindowed(ShapeInference& inference, const InferredShape& x);

@@ -6,6 +6,7 @@ int64: which formats a graph uses is known when it is made, so nothing is checke
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,21 @@ def average_pool(
     for seen in reach.views(codes):
         total += seen
     return requantize(total * multiplier, shift, target, rounding)
+
+
+def max_pool(x: Codes, window: Window) -> Codes:
+    """Return the largest code of every window of ``x`` ``[N, C, *S]``, in the element type of ``x``.
+
+    Padding never wins: a window that reads nothing else gives the lowest number of the element type.
+    """
+    codes = np.asarray(x)
+    if codes.ndim not in {3, 4}:
+        raise ConfigError(f"x {list(codes.shape)} is no 1-D or 2-D feature map; max pooling takes [N, C, *S]")
+    if any(pad >= span for pad, span in zip(window.pads, window.spans * 2, strict=True)):
+        raise ConfigError(f"pads is {list(window.pads)}; it must be less than the window, which spans {window.spans}")
+    lowest = int(np.iinfo(codes.dtype).min)
+    first, *others = window.views(_wide(codes), lowest)
+    return reduce(np.maximum, others, first).astype(codes.dtype)
 
 
 def lookup(x: npt.ArrayLike, table: npt.NDArray[np.generic], bits: int, *, signed: bool = True) -> npt.NDArray[Any]:

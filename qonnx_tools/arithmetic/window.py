@@ -47,27 +47,31 @@ class Window:
         zeros = (0,) * (2 * len(kernel))
         return cls(tuple(kernel), tuple(strides) or ones, tuple(pads) or zeros, tuple(dilations) or ones)
 
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """How far the window reaches in each dimension: dilation * (kernel - 1) + 1."""
+        return tuple(dilation * (size - 1) + 1 for size, dilation in zip(self.kernel, self.dilations, strict=True))
+
     def output_shape(self, spatial: Sequence[int]) -> tuple[int, ...]:
         """Return ``[*O]`` for a map ``[*S]``: (S + pads - dilation * (kernel - 1) - 1) // stride + 1."""
         rank = len(self.kernel)
         if len(spatial) != rank:
             raise ConfigError(f"a window {list(self.kernel)} does not fit a map {list(spatial)}: other dimensions")
         padded = [size + self.pads[at] + self.pads[at + rank] for at, size in enumerate(spatial)]
-        spans = [dilation * (size - 1) + 1 for size, dilation in zip(self.kernel, self.dilations, strict=True)]
-        if any(size < span for size, span in zip(padded, spans, strict=True)):
+        if any(size < span for size, span in zip(padded, self.spans, strict=True)):
             raise ConfigError(
-                f"a map {list(spatial)}, padded {padded}, is smaller than the window, which spans {spans}"
+                f"a map {list(spatial)}, padded {padded}, is smaller than the window, which spans {list(self.spans)}"
             )
         return tuple(
-            (size - span) // stride + 1 for size, span, stride in zip(padded, spans, self.strides, strict=True)
+            (size - span) // stride + 1 for size, span, stride in zip(padded, self.spans, self.strides, strict=True)
         )
 
-    def views(self, x: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-        """Yield what each place of the kernel, row by row, reads of ``x`` ``[N, C, *S]``, padded by 0."""
+    def views(self, x: npt.NDArray[np.int64], padding: int = 0) -> Iterator[npt.NDArray[np.int64]]:
+        """Yield what each place of the kernel, row by row, reads of ``x`` ``[N, C, *S]``."""
         rank = len(self.kernel)
         out = self.output_shape(x.shape[2:])
         begins, ends = self.pads[:rank], self.pads[rank:]
-        padded = np.pad(x, [(0, 0), (0, 0), *zip(begins, ends, strict=True)])
+        padded = np.pad(x, [(0, 0), (0, 0), *zip(begins, ends, strict=True)], constant_values=padding)
         for place in np.ndindex(*self.kernel):
             starts = [at * dilation for at, dilation in zip(place, self.dilations, strict=True)]
             slices = [

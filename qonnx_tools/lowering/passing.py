@@ -10,20 +10,16 @@ from qonnx_tools.lowering.state import Coded, Target, per_tensor
 from qonnx_tools.topology import PASSIVE, is_passive
 
 CARRIERS = {
-    "MaxPool": (),
     "Pad": (np.int8, np.uint8, np.int32),
     "Resize": (np.int8, np.uint8, np.int32),
 }
-"""Element types that onnxruntime computes these in; other codes travel through them as float32, which holds them.
-
-onnxruntime has a MaxPool of 8-bit integers, twelve times slower than that of floats.
-"""
+"""Element types that onnxruntime computes these in; other codes travel through them as float32, which holds them."""
 
 
 class PassingRule(Rule):
     """The same operator on codes; the inputs of ``Concat`` are brought to one format first."""
 
-    ops = PASSIVE - {"Concat"}
+    ops = PASSIVE - {"Concat", "GlobalMaxPool", "MaxPool"}
 
     def lower(self, node: gs.Node, context: Context) -> Coded:
         if not is_passive(node):

@@ -1,13 +1,16 @@
-"""Average pooling: a sum, one multiplication by 1/n, one rounding."""
+"""Pooling: of a mean, with one multiplication by 1/n and one rounding, or of the largest code."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
+from qonnx_tools.arithmetic.window import Window
 from qonnx_tools.graph import gs
 from qonnx_tools.lowering.rule import Context, Declined, Rule
-from qonnx_tools.lowering.state import Pending, Target, per_tensor
+from qonnx_tools.lowering.state import Coded, Pending, Target, per_tensor
 
 RECIPROCAL_BITS = 16
 """Significant bits of the integer that stands for 1/n."""
@@ -21,9 +24,7 @@ class AveragePoolRule(Rule):
     def lower(self, node: gs.Node, context: Context) -> Pending:
         x, x_format = context.activation(node.inputs[0])
         window = _window(node)
-        sizes = window["kernel_shape"] or (node.inputs[0].shape or ())[2:]
-        if not sizes or not all(isinstance(size, int) for size in sizes):
-            raise Declined("the size of its input is not known")
+        sizes = window["kernel_shape"] or _sizes(node)
         count = math.prod(sizes)
         extra = 0 if count & (count - 1) == 0 else RECIPROCAL_BITS
         scale = (count - 1).bit_length() + extra
@@ -54,3 +55,56 @@ def _window(node: gs.Node) -> dict[str, list[int]]:
         "strides": list(node.attrs.get("strides", [])),
         "pads": pads,
     }
+
+
+class MaxPoolRule(Rule):
+    """``MaxPool`` and ``GlobalMaxPool``: the largest code, which stands for the largest number in every format.
+
+    Padding never wins, so ``ceil_mode`` is padding at the end, and the whole map is one window.
+    """
+
+    ops = frozenset({"MaxPool", "GlobalMaxPool"})
+
+    def lower(self, node: gs.Node, context: Context) -> Coded:
+        x = context.codes(node.inputs[0])
+        if len(node.outputs) > 1:
+            raise Declined("it has more than one output")
+        window = Window.of(_sizes(node)) if node.op == "GlobalMaxPool" else _given_window(node)
+        if len(window.kernel) > 2:
+            raise Declined("only 1-D and 2-D poolings have an integer form")
+        attributes = {
+            "kernel_shape": list(window.kernel),
+            "strides": list(window.strides),
+            "pads": list(window.pads),
+            "dilations": list(window.dilations),
+            "to": int(helper.np_dtype_to_tensor_dtype(x.tensor.dtype)),
+        }
+        codes = context.emitter.node("FixedMaxPool", [x.tensor], attributes, node.outputs[0], x.tensor.dtype)
+        return Coded(codes, x.format, x.axis)
+
+
+def _sizes(node: gs.Node) -> Sequence[int]:
+    """Return the spatial sizes of the input; decline where they are not known."""
+    sizes = tuple(node.inputs[0].shape or ())[2:]
+    if not sizes or not all(isinstance(size, int) for size in sizes):
+        raise Declined("the size of its input is not known")
+    return sizes
+
+
+def _given_window(node: gs.Node) -> Window:
+    """Return the window of a ``MaxPool``, with the padding that ``ceil_mode`` asks for."""
+    if node.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        raise Declined("the size of its input is not known")
+    window = Window.of(*(node.attrs.get(name, ()) for name in ("kernel_shape", "strides", "pads", "dilations")))
+    rank = len(window.kernel)
+    ends = list(window.pads[rank:])
+    if node.attrs.get("ceil_mode", 0):
+        for at, size in enumerate(_sizes(node)):
+            begin, stride, span = window.pads[at], window.strides[at], window.spans[at]
+            last = -(-(begin + size + ends[at] - span) // stride) * stride  # where the last window begins
+            if last >= begin + size:  # it would read nothing but padding
+                last -= stride
+            ends[at] = max(ends[at], last + span - begin - size)
+    if any(pad >= span for pad, span in zip((*window.pads[:rank], *ends), window.spans * 2, strict=True)):
+        raise Declined("its padding is not smaller than its window")
+    return Window(window.kernel, window.strides, (*window.pads[:rank], *ends), window.dilations)

@@ -119,6 +119,45 @@ def test_average_pool(run_codes):
         same(found, expected, carrier, (number, attributes, window, dtype))
 
 
+def test_average_pool_of_large_windows(run_codes):
+    """32 bits do not hold the sums, with a window or without."""
+    x = np.full((1, 2, 190, 261), 65535, np.uint16)
+    x[0, 1] = codes(np.random.default_rng(1), np.uint16, x.shape[2:])
+    attributes, target = {"bits": 16, "signed": 0, "to": 4}, FixedPoint(16, 0, False)
+    for window in ({"kernel_shape": [189, 260], "strides": [1, 1], "pads": [1, 0, 0, 2]}, {}):
+        found = run_codes("FixedAveragePool", [x, np.int32(87), np.int64(22)], attributes | window)
+        reach = Window.of(*window.values()) if window else None
+        same(found, integer.average_pool(x, reach, 87, 22, target), np.uint16, window)
+
+
+def test_max_pool(run_codes):
+    for number, source in sources("max pool", 150):
+        axes = int(source.integers(1, 3))
+        to = int(source.choice(list(CARRIERS)))
+        kernel = [int(size) for size in source.integers(1, [4, 14][number % 2], axes)]
+        dilations = [int(size) for size in source.integers(1, 3, axes)]
+        spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+        sizes = [span + int(source.integers([9, 80][number % 5 == 0])) for span in spans]
+        strides = [int(size) for size in source.integers(1, 4, axes)]
+        pads = [int(source.integers(0, span)) for span in spans * 2]
+        if number % 4 == 0:  # the whole map
+            sizes, strides, pads, dilations = kernel, [1] * axes, [0, 0] * axes, [1] * axes
+        x = codes(source, CARRIERS[to], (number % 3, 5, *sizes))
+        if number % 2:
+            x[source.random(x.shape) < 0.7] = np.iinfo(x.dtype).min
+        window = {"kernel_shape": kernel, "strides": strides, "pads": pads, "dilations": dilations}
+        found = run_codes("FixedMaxPool", [x], window | {"to": to}, threads=1 + number % 2)
+        same(found, integer.max_pool(x, Window.of(*window.values())), x.dtype, (number, window, sizes, x.dtype))
+
+
+def test_max_pool_of_more_than_one_share(run_codes):
+    x = codes(np.random.default_rng(0), np.int8, (3, 16, 57, 55))
+    window = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 0, 1], "dilations": [1, 1]}
+    for threads in (1, 2):
+        found = run_codes("FixedMaxPool", [x], window | {"to": 3}, threads=threads)
+        same(found, integer.max_pool(x, Window.of(*window.values())), np.int8, threads)
+
+
 def test_lookup(run_codes):
     for number, source in sources("lookup"):
         bits, signed, to = int(source.integers(1, 17)), int(source.integers(2)), int(source.choice(list(CARRIERS)))

@@ -14,6 +14,7 @@ OUT = {"bits": 8, "signed": 1, "to": 3}
 CONV = OUT | {"kernel_shape": [3, 3], "accumulator_bits": 32}
 SHIFT = CONV | {"weight_bits": 3}
 GEMM = OUT | {"accumulator_bits": 32}
+POOL = {"kernel_shape": [2, 2], "to": 2}
 S = i64(4)
 
 REFUSED = [
@@ -69,6 +70,15 @@ REFUSED = [
     ("Affine", [X, np.ones(4, i32), np.ones(3, i64), S], OUT, "input 'multiplier' has shape [4]"),
     ("FixedAdd", [X, X, i64(-1), i64(0), S], OUT, "input 'left_a' is -1; it must lie in 0..62"),
     ("FixedAdd", [X, X, i64(0), np.zeros(2, i64), S], OUT, "input 'left_b' has shape [2]; give a single number"),
+    (
+        "FixedMaxPool",
+        [X],
+        POOL | {"pads": [0, 2, 0, 0]},
+        "attribute 'pads' has 2; a window spans 2, and padding must be",
+    ),
+    ("FixedMaxPool", [X], POOL | {"to": 3}, "input 'x' is uint8; attribute 'to' says int8, which it must be"),
+    ("FixedMaxPool", [X], POOL | {"strides": [1]}, "attribute 'strides' has 1 numbers; kernel_shape asks for 2"),
+    ("FixedMaxPool", [X], {"to": 2}, "attribute 'kernel_shape' has 0 numbers"),
     ("FixedAveragePool", [X, np.ones(2, i32), S], OUT, "input 'multiplier' has shape [2]; give a single number"),
     (
         "Lookup",
@@ -91,6 +101,8 @@ REFUSED = [
 ]
 
 REFUSED_AT_RUN = [
+    ("FixedMaxPool", [np.zeros((1, 4, 1, 5), u8)], POOL, "padded too small for a window of 2"),
+    ("FixedMaxPool", [np.zeros((1, 4, 5), u8)], POOL, "'x' has shape [1, 4, 5]; kernel_shape of 2 numbers asks for 4"),
     (
         "FixedConv",
         [np.zeros((1, 5, 5, 5), u8), W, S],

@@ -104,7 +104,8 @@ def examples():
         ]
 
     byte = {"bits": 8, "to": onnx.TensorProto.INT8}
-    window = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 2, 1], "dilations": [1, 2], "group": 2}
+    pooling = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 2, 1], "dilations": [1, 2]}
+    window = {**pooling, "group": 2}
     conv, gemm = [maps, filters, *tail(6)], [rows, matrix, *tail(5)]
     sums = {**byte, "accumulator_bits": 24}
     return {
@@ -127,6 +128,7 @@ def examples():
         "FixedAdd": ([codes, codes[:1, :, :1], integer(1), integer(2), integer(3)], byte),
         "FixedMul": ([codes, codes[:1, :, :1], integer(6)], byte),
         "Lookup": ([codes, rng.integers(0, 255, 256).astype(np.uint8)], {"input_bits": 8, "to": 2}),
+        "FixedMaxPool": ([maps], {**pooling, "to": onnx.TensorProto.INT8}),
         "FixedAveragePool": ([maps, np.array(37, np.int32), integer(9)], byte),
         "FixedConv": (conv, {**window, **sums}),
         "ShiftConv": (conv, {**window, **sums, "weight_bits": 4}),

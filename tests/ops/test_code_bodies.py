@@ -239,6 +239,8 @@ def test_a_batch_of_any_size(check_body, batch):
     x, w = random_codes(rng, FixedPoint(8, 0), (batch, 4, 6, 5)), random_codes(rng, FixedPoint(8, 0), (6, 2, 3, 3))
     byte = {"bits": 8, "to": 3}
     check_body(TABLE["FixedAveragePool"], [x, np.array(7, np.int32), np.array(9)], byte, onnx_too=batch > 0)
+    pooling = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 1, 1, 1], "dilations": [1, 1], "to": 3}
+    check_body(TABLE["FixedMaxPool"], [x], pooling, onnx_too=batch > 0)
     inputs = [x, w, np.array(9), np.arange(6), np.array(1, np.int32), np.array(0)]
     window = {"kernel_shape": [3, 3], "strides": [2, 1], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 2}
     check_body(TABLE["FixedConv"], inputs, {**window, **byte, "accumulator_bits": 32}, onnx_too=batch > 0)
@@ -300,6 +302,40 @@ def test_the_average_of_a_large_map(check_body):
     x = np.full((1, 2, 256, 256), 65535, np.uint16)
     inputs = [x, np.array(1, np.int32), np.array(16)]
     check_body(TABLE["FixedAveragePool"], inputs, {"bits": 16, "signed": 0, "to": 4}, onnx_too=False)
+
+
+@some
+@given(windows(), seeds, st.sampled_from(list(TYPES)))
+def test_fixed_max_pool(check_body, case, seed, dtype):
+    window, spatial = case
+    spans = [(size - 1) * dilation for size, dilation in zip(window["kernel_shape"], window["dilations"], strict=True)]
+    pads = [min(pad, span) for pad, span in zip(window["pads"], spans * 2, strict=True)]
+    spatial = tuple(max(size, span + 1) for size, span in zip(spatial, spans, strict=True))
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    x = rng.integers(limits.min, limits.max, (2, 3, *spatial), dtype, endpoint=True)
+    x[rng.random(x.shape) < 0.3] = limits.min
+    check_body(TABLE["FixedMaxPool"], [x], {**window, "pads": pads, "to": element_type(dtype)}, onnx_too=seed % 4 == 0)
+
+
+@pytest.mark.parametrize("dtype", list(TYPES))
+def test_a_window_of_nothing_but_padding(check_body, dtype):
+    """With a dilation the places of a window can all lie beside a small map."""
+    window = {"kernel_shape": [2], "strides": [1], "pads": [1, 1], "dilations": [3], "to": element_type(dtype)}
+    x = np.full((1, 2, 2), 5, dtype)
+    check_body(TABLE["FixedMaxPool"], [x], window, onnx_too=False)
+    (y,) = TABLE["FixedMaxPool"].reference([x], window)
+    assert y.tolist() == [[[np.iinfo(dtype).min]] * 2]
+
+
+def test_padding_is_smaller_than_the_window():
+    window = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0, 2, 0, 0], "dilations": [1, 1], "to": 3}
+    with pytest.raises(ConfigError, match=r"pads is \[0, 2, 0, 0\]; it must be less than the window, which spans"):
+        TABLE["FixedMaxPool"].reference([np.zeros((1, 1, 4, 4), np.int8)], window)
+    with pytest.raises(ConfigError, match="attribute 'to' is 3; x has type uint8"):
+        TABLE["FixedMaxPool"].reference([np.zeros((1, 1, 4, 4), np.uint8)], {**window, "pads": [0, 0, 0, 0]})
+    with pytest.raises(ConfigError, match=r"x \[2, 2\] is no 1-D or 2-D feature map"):
+        TABLE["FixedMaxPool"].reference([np.zeros((2, 2), np.int8)], {**window, "pads": [0, 0, 0, 0]})
 
 
 @some
