@@ -38,7 +38,9 @@ def test_workers_say_how_they_are_used(script):
     assert f"python benchmarks/{script}.py" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["conversion", "models"])
+@pytest.mark.parametrize(
+    "script", ["batch_norm_formats", "batch_norm_spread", "batch_norm_treatments", "conversion", "models"]
+)
 def test_missing_assets_are_one_line(script, tmp_path):
     unset = run(script)
     assert unset.returncode == 1
