@@ -1,13 +1,15 @@
 """What each scheme costs in accuracy on real networks: every model x scheme x (calibrated on images | without data).
 
-Each model is converted with default options (fixed: 8/8 bits, log: 5/8), run on its whole test set and compared with
-the float model on the same images. Printed is a Markdown table:
+Each model is converted with default options (fixed: 8/8 bits, log: 5/8) to the native graph, or with ``--target
+simulation`` to quantizers on floats, run on its whole test set and compared with the float model on the same images.
+Printed is a Markdown table:
 
 * top-1 with its 95 % interval, and the paired difference to the float model, in points, with its interval;
 * agreement: images on which both predict the same class; SQNR: power of the float outputs over that of the error;
 * seconds of the conversion, calibration included.
 
-    QONNX_TOOLS_ASSETS=... python benchmarks/models.py [--models NAME ...] [--schemes NAME ...] [--limit N] [--json]
+    QONNX_TOOLS_ASSETS=... python benchmarks/models.py [--models NAME ...] [--schemes NAME ...] [--target NAME]
+        [--limit N] [--json]
 
 ImageNet's 100 validation images measure accuracy; 500 others, which the networks may have been trained on, only
 agreement. The detector has no labels here: its SQNR is taken on half of the COCO images, the other half calibrates.
@@ -26,6 +28,7 @@ from qonnx_tools.conversion import convert
 from qonnx_tools.data import ChannelOrder, Preprocessing, preprocessing
 from qonnx_tools.evaluation import Evaluation, evaluate
 from qonnx_tools.statistics import PairedComparison, Proportion
+from qonnx_tools.targets import NATIVE, SIMULATION
 
 IMAGES = 512
 """Calibration images."""
@@ -78,6 +81,7 @@ class Result:
 
     model: str
     scheme: str
+    target: str
     calibration: str
     test: str
     images: int
@@ -93,6 +97,7 @@ class Result:
         return {
             "model": self.model,
             "scheme": self.scheme,
+            "target": self.target,
             "calibration": self.calibration,
             "measured on": f"{self.test}, {self.images}",
             "float top-1 %": _percent(self.float_top1, interval=False),
@@ -104,12 +109,12 @@ class Result:
         }
 
 
-def measure(case: Case, scheme: str, *, calibrated: bool, limit: int | None) -> Iterator[Result]:
+def measure(case: Case, scheme: str, target: str, *, calibrated: bool, limit: int | None) -> Iterator[Result]:
     """Convert once, and evaluate on every test set of the case."""
     model = asset("models", f"{case.model}.onnx")
     data = _data(case.calibration) if calibrated else None
     start = time.perf_counter()
-    conversion = convert(model, scheme=scheme, data=data, images=IMAGES, preprocessing=case.prepared)
+    conversion = convert(model, scheme=scheme, data=data, images=IMAGES, preprocessing=case.prepared, target=target)
     seconds = time.perf_counter() - start
     used = f"{conversion.calibration.images} images" if calibrated and conversion.calibration else "no data"
     for test, labelled in ((case.test, True), (case.unlabelled, False)):
@@ -120,6 +125,7 @@ def measure(case: Case, scheme: str, *, calibrated: bool, limit: int | None) -> 
             yield Result(
                 model=case.model,
                 scheme=scheme,
+                target=target,
                 calibration=used,
                 test=test,
                 images=found.images,
@@ -165,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--models", nargs="+", default=names, choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--schemes", nargs="+", default=SCHEMES, metavar="NAME")
+    parser.add_argument("--target", default=NATIVE, choices=(NATIVE, SIMULATION), help="what is run")
     parser.add_argument("--limit", type=int, help="test images at most")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -173,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if case.model in options.models:
             for scheme in options.schemes:
                 for calibrated in (True, False):
-                    results += measure(case, scheme, calibrated=calibrated, limit=options.limit)
+                    results += measure(case, scheme, options.target, calibrated=calibrated, limit=options.limit)
                     print(f"{case.model}, {scheme}: done", file=sys.stderr)
     if options.json:
         print(json.dumps({"machine": machine(), "results": [asdict(result) for result in results]}, indent=2))

@@ -82,7 +82,7 @@ def float_model() -> onnx.ModelProto:
 
 def qonnx_model(proto: onnx.ModelProto) -> Model:
     """Convert and lower; end where a quantizer has no QONNX form."""
-    converted = convert(proto, scheme="fixed", preprocessing=preprocessing(PRESET)).model
+    converted = convert(proto, scheme="fixed", preprocessing=preprocessing(PRESET), target="simulation").model
     (report,) = run_passes(converted, [LowerToQonnx()])
     if len(report.rewrites) != len(report.outcomes):
         sys.exit(f"not everything was lowered: {report.outcomes}")

@@ -1,19 +1,24 @@
 """Lower the quantizers of a graph to integer codes on its wires."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.errors import UnsupportedError
+from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import disconnect, gs, is_constant, nodes, op_of
-from qonnx_tools.lowering.rule import Context, Declined, rules
-from qonnx_tools.lowering.state import Coded, Emitter, Pending, State, Target, per_tensor
+from qonnx_tools.lowering.rule import Context, Declined, Reading, rules
+from qonnx_tools.lowering.state import Coded, Emitter, Pending, State, Target
+from qonnx_tools.ops import DOMAIN
+from qonnx_tools.origin import Origin, note_origin
 from qonnx_tools.outcome import Outcome, Rewrite, Skip
 from qonnx_tools.passes.base import Pass
+from qonnx_tools.plan import Role, TensorPlan
 from qonnx_tools.quantizers import Quantizer, quantizer_of
+from qonnx_tools.topology import WEIGHTED
 
 SETTLED_BITS = 32
 
@@ -26,15 +31,23 @@ class LowerToNative(Pass):
     ``Quantize -> FixedConv -> ..``: accumulator, bias, activation function, rounding and saturation are one node.
     What has no integer form stays in float between ``Dequantize`` and ``Quantize``.
 
-    Declines a node that reads quantized tensors but has no integer form, with the reason; ``strict`` raises
-    ``UnsupportedError`` for it instead.
+    Every accumulator is as wide as it must be for no input to overflow it. ``accumulator_bits`` makes those that would
+    be wider narrower: their sums wrap. ``accumulators`` does so for single layers, by node name; 0 is the safe width.
+
+    Each node says in its metadata which node and which tensors it stands for (``qonnx_tools.origin``).
+
+    Declines a node in float that has no integer form or whose input is in float, with the reason; ``strict`` raises
+    ``UnsupportedError`` for it instead. Raises ``ConfigError`` for an accumulator of a layer that there is not.
     """
 
     name: ClassVar[str] = "lower-to-native"
     strict: bool = False
+    accumulator_bits: int = 0
+    accumulators: Mapping[str, int] = field(default_factory=dict)
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
-        lowering = _Lowering(graph)
+        self._check_accumulators(graph)
+        lowering = _Lowering(graph, self._accumulator_of)
         for node in nodes(graph):
             outcome = lowering.visit(node)
             if isinstance(outcome, Skip) and self.strict:
@@ -43,14 +56,25 @@ class LowerToNative(Pass):
                 yield outcome
         lowering.finish()
 
+    def _accumulator_of(self, layer: str) -> int:
+        return self.accumulators.get(layer, self.accumulator_bits)
+
+    def _check_accumulators(self, graph: gs.Graph) -> None:
+        known = [node.name for node in nodes(graph, *WEIGHTED)]
+        for layer in self.accumulators:
+            if layer not in known:
+                near = difflib.get_close_matches(layer, known, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else "`qonnx inspect` lists the layers"
+                raise ConfigError(f"accumulator of '{layer}': the model has no such layer; {hint}")
+
 
 class _Lowering:
-    def __init__(self, graph: gs.Graph) -> None:
+    def __init__(self, graph: gs.Graph, accumulator_bits: Callable[[str], int]) -> None:
         self.graph = graph
         self.states: dict[int, State] = {}
         self.floats: dict[int, Any] = {}
         self.emitter = Emitter(graph)
-        self.context = Context(self.emitter, self.states, self.settle)
+        self.context = Context(self.emitter, self.states, self.settle, accumulator_bits)
 
     def visit(self, node: gs.Node) -> Outcome | None:
         quantizer = quantizer_of(node)
@@ -60,13 +84,25 @@ class _Lowering:
         coded = any(id(tensor) in self.states for tensor in node.inputs)
         if rule is None or not coded:
             self._stay_in_float(node)
-            return Skip(node.name, f"{op_of(node)} has no integer form") if coded else None
+            return _in_float(node, coded=coded)
+        context = replace(self.context, reading=Reading())
         try:
-            self.states[id(node.outputs[0])] = rule.lower(node, self.context)
+            state = rule.lower(node, context)
         except Declined as declined:
             self._stay_in_float(node)
             return Skip(node.name, declined.reason)
-        return Rewrite(node.name, f"{op_of(node)} on integer codes")
+        if isinstance(state, Pending):
+            origin = context.origin(node)
+            state = replace(state, origin=state.origin.with_constants_of(origin) if state.origin else origin)
+        self.states[id(node.outputs[0])] = state
+        return Rewrite(node.name, f"{op_of(node)} on integer codes{self._warning(node, state)}")
+
+    def _warning(self, node: gs.Node, state: State) -> str:
+        origin = state.origin if isinstance(state, Pending) else None
+        if origin is None or origin.node != node.name or origin.safe_accumulator_bits is None:
+            return ""
+        bits = self.context.accumulator_bits(node.name)
+        return f"; its accumulator has {bits} bits, {origin.safe_accumulator_bits} are safe: sums can wrap"
 
     def settle(self, tensor: Any, pending: Pending) -> Coded:
         """Give a result that several nodes read, or that leaves the integer part, 32-bit codes."""
@@ -90,30 +126,44 @@ class _Lowering:
     def _quantize(self, node: gs.Node, quantizer: Quantizer) -> Outcome:
         source, output = node.inputs[0], node.outputs[0]
         of = quantizer.format
-        if not isinstance(of, FixedPoint) or quantizer.axis is not None:
+        if not isinstance(of, FixedPoint) or quantizer.axis is not None or of.bits > SETTLED_BITS - (not of.signed):
             self._stay_in_float(node)
-            return Skip(node.name, f"activations in the format {of} have no integer form yet")
+            return Skip(
+                node.name,
+                f"'{source.name}' has the format {of}; only fixed point with one format for the whole tensor travels "
+                "as codes: give it one in the plan",
+            )
+        line = {source.name: TensorPlan(Role.ACTIVATION, of, quantizer.rounding)}
         state = self.states.get(id(source))
         if isinstance(state, Pending):
-            self.states[id(output)] = self._emit(state, of, quantizer.rounding)
-        elif isinstance(state, Coded) and isinstance(state.format, FixedPoint) and state.axis is None:
-            shift = self.emitter.constant(
-                f"{node.name}.shift", per_tensor(state.format.frac) - per_tensor(of.frac), np.int64
-            )
-            target = Target(of, quantizer.rounding, *of.code_range)
-            codes = self.emitter.node("Requantize", [state.tensor, shift], target.attributes, output, of.carrier)
-            self.states[id(output)] = Coded(codes, of)
+            self.states[id(output)] = self._emit(state, of, quantizer.rounding, line)
+            return Rewrite(node.name, f"codes of {of}")
+        target = Target(of, quantizer.rounding, *of.code_range)
+        reads: tuple[FixedPoint, ...] = ()
+        if isinstance(state, Coded) and isinstance(state.format, FixedPoint) and state.axis is None:
+            reads = (state.format,)
+            parameter = self.emitter.constant(f"{node.name}.shift", state.frac - target.frac, np.int64)
+            op, tensor = "Requantize", state.tensor
         else:
-            frac = self.emitter.constant(f"{node.name}.frac", per_tensor(of.frac), np.int64)
-            target = Target(of, quantizer.rounding, *of.code_range)
-            codes = self.emitter.node("Quantize", [source, frac], target.attributes, output, of.carrier)
-            self.states[id(output)] = Coded(codes, of)
+            parameter = self.emitter.constant(f"{node.name}.frac", target.frac, np.int64)
+            op, tensor = "Quantize", source
+        codes = self.emitter.node(op, [tensor, parameter], target.attributes, output, of.carrier)
+        note_origin(codes.inputs[0], Origin(node.name, node.op, reads, of, line))
+        self.states[id(output)] = Coded(codes, of)
         return Rewrite(node.name, f"codes of {of}")
 
-    def _emit(self, pending: Pending, of: FixedPoint, rounding: str) -> Coded:
+    def _emit(
+        self, pending: Pending, of: FixedPoint, rounding: str, line: Mapping[str, TensorPlan] | None = None
+    ) -> Coded:
+        """Make the codes of a result; ``line`` is what the plan says of them, where it does."""
         low, high = (int(of.encode(np.float64(bound), rounding)) for bound in (pending.low, pending.high))
         target = Target(of, rounding, low, high)
+        before = len(self.graph.nodes)
         codes = pending.emit(target)
+        made = [node for node in list(self.graph.nodes)[before:] if node.domain == DOMAIN]
+        if made and pending.origin is not None:
+            tensors = {**pending.origin.tensors, **(line or {})}
+            note_origin(made[-1], replace(pending.origin, makes=of, tensors=tensors))
         if (low, high) != of.code_range:
             codes = self._clip(codes, target)
         return Coded(codes, of)
@@ -149,3 +199,15 @@ class _Lowering:
                 "Dequantize", [coded.tensor, constant], {}, tensor, np.float32, suffix="float"
             )
         return self.floats[id(tensor)]
+
+
+def _in_float(node: gs.Node, *, coded: bool) -> Skip | None:
+    """Say of a node that computes floats why it goes on doing so; None of one that does not."""
+    if node.domain == DOMAIN or not any(tensor.dtype == np.float32 for tensor in node.outputs):
+        return None
+    if coded:
+        return Skip(node.name, f"{op_of(node)} has no integer form; compute it outside the accelerator")
+    source = next((tensor for tensor in node.inputs if tensor.dtype == np.float32 and not is_constant(tensor)), None)
+    if source is None:
+        return None
+    return Skip(node.name, f"its input '{source.name}' is in float")

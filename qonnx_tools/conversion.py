@@ -25,6 +25,14 @@ from qonnx_tools.plan import BatchNorm, Plan, load_plan
 from qonnx_tools.quantizers import is_quantizing
 from qonnx_tools.schemes.base import Scheme, make_scheme
 from qonnx_tools.schemes.network import Network
+from qonnx_tools.targets import (
+    NATIVE,
+    NarrowAccumulator,
+    check_accumulators,
+    check_target,
+    lowering,
+    narrow_accumulators,
+)
 from qonnx_tools.topology import activations, concatenated, constants, layers, normalizations
 
 CALIBRATION_IMAGES = 512
@@ -35,22 +43,29 @@ TREATMENTS: Mapping[BatchNorm, tuple[Pass, ...]] = {
     BatchNorm.SEPARATE: (ReduceBatchNorm(),),
 }
 """The passes that give batch normalization the form that a plan asks for."""
-SIMULATION = "simulation"
-"""The target whose wires carry floats: the quantizers of the plan, and nothing lowered."""
 
 
 @dataclass(frozen=True)
 class Conversion:
     """A converted model, the plan behind it, and how it came about.
 
-    ``calibration`` is None where the plan was given. ``left`` names what stays in float, with reasons.
+    ``calibration`` is None where the plan was given. ``left`` names the tensors that have no format, with reasons;
+    ``narrow`` the layers whose accumulator the plan makes narrower than is safe.
     """
 
     model: Model
     plan: Plan
+    target: str
     reports: tuple[PassReport, ...]
     left: tuple[Skip, ...]
     calibration: Calibration | None
+    narrow: tuple[NarrowAccumulator, ...] = ()
+
+    @property
+    def in_float(self) -> tuple[Skip, ...]:
+        """The nodes that the target "native" leaves in float, with reasons; none for another target."""
+        lowered = [report for report in self.reports if report.name == LowerToNative.name]
+        return tuple(outcome for report in lowered for outcome in report.outcomes if isinstance(outcome, Skip))
 
 
 def convert(
@@ -63,7 +78,7 @@ def convert(
     preprocessing: Preprocessing | None = None,
     overrides: Iterable[str] = (),
     passes: Iterable[str] = (),
-    target: str = SIMULATION,
+    target: str = NATIVE,
     strict: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -79,7 +94,8 @@ def convert(
         preprocessing: what turns pixels into the model's input; without data it shapes the synthetic images.
         overrides: options for single layers or tensors, ``PATTERN:option=value[,option=value]``.
         passes: names of further passes to run on the canonical graph, in order: those of other packages, say.
-        target: "simulation", or T for the pass "lower-to-T" to lower the quantized graph with.
+        target: "native" for integer codes on the wires, "simulation" for quantizers on floats, or T for the pass
+            "lower-to-T" to lower the quantized graph with.
         strict: whether a node that the target "native" leaves in float is an error.
         progress: called with (done, total) calibration images.
         **options: options of the scheme, such as ``weight_bits=4``.
@@ -99,7 +115,8 @@ def convert(
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
-    extra, lowering = _passes_called(passes), _lowering_to(target, strict=strict)
+    extra = _passes_called(passes)
+    check_target(target, strict=strict)
     work = _own(model)
     _check_convertible(work, os.fspath(model) if isinstance(model, str | os.PathLike) else "the model")
     reports = canonicalize(work) + run_passes(work, extra)
@@ -115,8 +132,11 @@ def convert(
             dataset = data if isinstance(data, Dataset) else _open(os.fspath(data), preprocessing, work)
             calibration = calibrate(work, chosen, dataset, images, progress)
         given = proposer.propose(_network(work, calibration))
-    reports += run_passes(work, [InsertQuantizers(given), *lowering])
-    return Conversion(work, given, tuple(reports), tuple(left), calibration)
+    reports += run_passes(work, [InsertQuantizers(given)])
+    check_accumulators(work, given, target)
+    reports += run_passes(work, lowering(target, given, strict=strict))
+    narrow = narrow_accumulators(work) if given.chooses_accumulators else ()
+    return Conversion(work, given, target, tuple(reports), tuple(left), calibration, narrow)
 
 
 def _passes_called(names: Iterable[str]) -> list[Pass]:
@@ -126,18 +146,6 @@ def _passes_called(names: Iterable[str]) -> list[Pass]:
             raise ConfigError(f"pass '{name}' is unknown; there are {', '.join(known)}")
         called.append(known[name]())
     return called
-
-
-def _lowering_to(target: str, *, strict: bool) -> list[Pass]:
-    if target == SIMULATION and not strict:
-        return []
-    prefix = "lower-to-"
-    known = {name.removeprefix(prefix): each for name, each in registered_passes().items() if name.startswith(prefix)}
-    if target not in known and target != SIMULATION:
-        raise ConfigError(f"target '{target}' is unknown; choose one of {', '.join([SIMULATION, *known])}")
-    if strict and known.get(target) is not LowerToNative:
-        raise ConfigError(f"strict goes with the target native, not with {target}")
-    return [LowerToNative(strict=True) if strict else known[target]()]
 
 
 def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:

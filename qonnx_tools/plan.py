@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -20,6 +21,7 @@ from qonnx_tools.errors import ConfigError
 
 VERSION = 1
 """Version of the JSON layout; a reader refuses any other."""
+WIDEST_ACCUMULATOR = 64
 
 
 class Role(StrEnum):
@@ -70,11 +72,29 @@ class Plan:
     """Formats by tensor name, with the scheme that proposed them.
 
     Names are those of the canonical graph with batch normalization treated as ``batch_norm`` says.
+    ``accumulator_bits`` is the width of the accumulators, ``accumulators`` that of single layers by node name; 0 is the
+    smallest width that no input overflows, which wider ones are brought down to, too. Narrower ones wrap.
     """
 
     scheme: str = ""
     batch_norm: BatchNorm = BatchNorm.FOLD
     tensors: Mapping[str, TensorPlan] = field(default_factory=dict)
+    accumulator_bits: int = 0
+    accumulators: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        chosen = {"accumulator_bits": self.accumulator_bits}
+        chosen |= {f"accumulators['{layer}']": bits for layer, bits in self.accumulators.items()}
+        for place, bits in chosen.items():
+            if not 0 <= bits <= WIDEST_ACCUMULATOR:
+                raise ConfigError(
+                    f"{place}: {bits} is out of range; give 1 to {WIDEST_ACCUMULATOR} bits, or 0 for safe"
+                )
+
+    @property
+    def chooses_accumulators(self) -> bool:
+        """Whether any accumulator has another width than the safe one."""
+        return any([self.accumulator_bits, *self.accumulators.values()])
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
@@ -105,9 +125,13 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
 
 def plan_to_json(plan: Plan) -> str:
     """Return the JSON text of ``plan``, tensors in their order, one line a tensor."""
-    head = {"version": VERSION, "scheme": plan.scheme, "batch_norm": plan.batch_norm}
+    head: dict[str, object] = {"version": VERSION, "scheme": plan.scheme, "batch_norm": plan.batch_norm}
+    if plan.accumulator_bits:
+        head["accumulator_bits"] = plan.accumulator_bits
+    if plan.accumulators:
+        head["accumulators"] = dict(plan.accumulators)
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    tensors = [f"    {json.dumps(name)}: {json.dumps(_tensor_to_dict(of))}" for name, of in plan.tensors.items()]
+    tensors = [f"    {json.dumps(name)}: {json.dumps(tensor_to_json(of))}" for name, of in plan.tensors.items()]
     body = ",\n".join(tensors)
     return "\n".join(["{", *lines, '  "tensors": {', *([body] if body else []), "  }", "}", ""])
 
@@ -120,11 +144,11 @@ def plan_from_json(text: str) -> Plan:
         raise ConfigError(f"line {error.lineno}: not JSON: {error.msg}") from error
     except RecursionError as error:
         raise ConfigError("nested too deeply to be a plan") from error
-    wire = _checked(_PlanFields, document, "")
+    wire = checked(_PlanFields, document, "")
     if wire.version != VERSION:
         raise ConfigError(f"version: {wire.version} is not known; this release reads version {VERSION}")
-    tensors = {name: _tensor_from_dict(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
-    return Plan(wire.scheme, wire.batch_norm, tensors)
+    tensors = {name: tensor_from_json(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
+    return Plan(wire.scheme, wire.batch_norm, tensors, wire.accumulator_bits, wire.accumulators)
 
 
 @dataclass(frozen=True)
@@ -133,6 +157,8 @@ class _PlanFields:
     scheme: str
     batch_norm: BatchNorm
     tensors: dict[str, dict[str, Any]]
+    accumulator_bits: int = 0
+    accumulators: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,43 +169,68 @@ class _TensorFields:
     axis: int | None = None
 
 
-def _tensor_to_dict(tensor: TensorPlan) -> dict[str, object]:
-    fields = {"kind": tensor.format.kind, **dataclasses.asdict(tensor.format)}
+def tensor_to_json(tensor: TensorPlan) -> dict[str, Any]:
+    """Return ``tensor`` as JSON data, as it stands in a plan."""
     optional = {"rounding": tensor.rounding, "axis": tensor.axis}
-    return {"role": tensor.role, "format": fields, **{k: v for k, v in optional.items() if v is not None}}
+    given = {key: value for key, value in optional.items() if value is not None}
+    return {"role": tensor.role, "format": format_to_json(tensor.format), **given}
 
 
-def _tensor_from_dict(document: dict[str, Any], where: str) -> TensorPlan:
-    fields = _checked(_TensorFields, document, where)
-    parameters = dict(fields.format)
+def tensor_from_json(document: dict[str, Any], where: str) -> TensorPlan:
+    """Return the tensor that JSON data describe; ``ConfigError`` says where in ``where`` they are wrong."""
+    fields = checked(_TensorFields, document, where)
+    number_format = format_from_json(fields.format, f"{where}.format")
+    try:
+        return TensorPlan(fields.role, number_format, fields.rounding, fields.axis)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def format_to_json(of: Format) -> dict[str, Any]:
+    """Return a format as JSON data: its kind and its parameters."""
+    return {"kind": of.kind, **dataclasses.asdict(of)}
+
+
+def format_from_json(document: dict[str, Any], where: str) -> Format:
+    """Return the format that JSON data describe; ``ConfigError`` says where in ``where`` they are wrong."""
+    parameters = dict(document)
     kind = parameters.pop("kind", None)
     kinds = format_kinds()
     if not isinstance(kind, str) or kind not in kinds:
-        raise ConfigError(f"{where}.format.kind: {kind!r} is not known; choose one of {', '.join(sorted(kinds))}")
+        raise ConfigError(f"{where}.kind: {kind!r} is not known; choose one of {', '.join(sorted(kinds))}")
     try:
-        number_format = _checked(kinds[kind], parameters, f"{where}.format")
-        return TensorPlan(fields.role, number_format, fields.rounding, fields.axis)
+        found: Format = checked(kinds[kind], parameters, where)
     except ConfigError as error:
         raise ConfigError(str(error) if where in str(error) else f"{where}: {error}") from error
+    return found
 
 
-def _checked(cls: Any, document: object, where: str) -> Any:
+def checked(cls: Any, document: object, where: str) -> Any:
     """Build the dataclass ``cls`` from JSON data, with the names and types of its fields enforced."""
-    from pydantic import ConfigDict, ValidationError, create_model  # noqa: PLC0415  # slow to import, rarely needed
+    from pydantic import ValidationError  # noqa: PLC0415  # slow to import, rarely needed
 
-    hints = get_type_hints(cls)
-    fields: dict[str, Any] = {
-        item.name: (hints[item.name], ... if item.default is dataclasses.MISSING else item.default)
-        for item in dataclasses.fields(cls)
-    }
-    model = create_model(cls.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
     try:
-        checked = model.model_validate_json(json.dumps(document))
+        found = _reader(cls).model_validate_json(json.dumps(document))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(part for part in (where, *map(str, first["loc"])) if part) or "the document"
         raise ConfigError(f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
-    return cls(**{name: getattr(checked, name) for name in fields})
+    return cls(**{item.name: getattr(found, item.name) for item in dataclasses.fields(cls)})
+
+
+@cache
+def _reader(cls: Any) -> Any:
+    """Return the pydantic model with the fields of the dataclass ``cls``."""
+    from pydantic import ConfigDict, Field, create_model  # noqa: PLC0415  # slow to import, rarely needed
+
+    hints = get_type_hints(cls)
+    fields: dict[str, Any] = {}
+    for item in dataclasses.fields(cls):
+        default: Any = ... if item.default is dataclasses.MISSING else item.default
+        if item.default_factory is not dataclasses.MISSING:
+            default = Field(default_factory=item.default_factory)
+        fields[item.name] = (hints[item.name], default)
+    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,9 +82,8 @@ def quantizer_of(node: gs.Node) -> Quantizer | None:
 
 
 def is_quantizing(node: gs.Node) -> bool:
-    """Tell whether ``node`` shows that its graph is quantized: in our formats, the QONNX dialect or ONNX integers."""
-    known = isinstance(op_table().get((node.domain or "", node.op)), FormatOp)
-    return known or node.domain in QONNX_DOMAINS or op_of(node) in ONNX_QUANTIZED
+    """Tell whether ``node`` shows that its graph is quantized: by our ops, the QONNX dialect or integers of ONNX."""
+    return node.domain in {DOMAIN, *QONNX_DOMAINS} or op_of(node) in ONNX_QUANTIZED
 
 
 def _op_of_format(kind: type[Format]) -> FormatOp:

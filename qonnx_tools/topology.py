@@ -37,8 +37,8 @@ class Layer:
     """A layer with weights.
 
     ``weight``, ``bias``, ``input`` and ``output`` are tensor names; ``sources`` are the tensors whose values reach
-    the input through operators that pass values unchanged; ``result`` is the output behind the clipping function
-    that belongs to the layer, if any. ``channel_axis`` is the output-channel dimension of the
+    the input through operators that pass values unchanged; ``result`` is the output behind the batch normalization and
+    the clipping function that belong to the layer, if any. ``channel_axis`` is the output-channel dimension of the
     weights; ``weight_shape`` their shape. ``macs`` counts the multiplications for one image, or is None where a
     shape is unknown.
     """
@@ -79,10 +79,10 @@ def layers(graph: gs.Graph, through: Callable[[Any], Any] | None = None) -> list
                 input=source(node.inputs[0]).name,
                 sources=tuple(source(tensor).name for tensor in _origins(node.inputs[0])),
                 output=node.outputs[0].name,
-                result=_behind_clipping(node.outputs[0]).name,
+                result=_result(node.outputs[0]).name,
                 channel_axis=_channel_axis(node, weight),
                 weight_shape=tuple(weight.shape),
-                macs=_macs(node, tuple(weight.shape)),
+                macs=macs_of(node, tuple(weight.shape)),
             )
         )
     return found
@@ -219,9 +219,9 @@ def _data_inputs(node: gs.Node) -> list[Any]:
     return list(node.inputs[:1] if op_of(node) in PASSIVE - {"Concat"} else node.inputs)
 
 
-def _behind_clipping(tensor: gs.Variable) -> gs.Variable:
+def _result(tensor: gs.Variable) -> gs.Variable:
     readers = consumers(tensor)
-    while len(readers) == 1 and op_of(readers[0]) in CLIPPING:
+    while len(readers) == 1 and op_of(readers[0]) in CLIPPING | {"BatchNormalization"}:
         tensor = readers[0].outputs[0]
         readers = consumers(tensor)
     return tensor
@@ -233,8 +233,11 @@ def _channel_axis(node: gs.Node, weight: gs.Constant) -> int:
     return 0 if node.op == "Gemm" and node.attrs.get("transB") else WEIGHTED[node.op]
 
 
-def _macs(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:
-    """Multiply-accumulates of one image: each weight is used once for every position of the output (or input)."""
+def macs_of(node: gs.Node, weight_shape: tuple[int, ...]) -> int | None:
+    """Return the multiply-accumulates of one image, or None where a shape is unknown.
+
+    Each weight is used once for every position of the output, of the input for a ConvTranspose.
+    """
     if node.op == "Gemm":
         return math.prod(weight_shape)
     shape = (node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0]).shape

@@ -40,10 +40,23 @@ def tensor_plan(number_format):
     return TensorPlan(Role.WEIGHT, number_format, None, None if number_format.channels is None else 0)
 
 
-@given(st.dictionaries(st.text(), (fixed_points | logs).map(tensor_plan), max_size=5), st.text())
-def test_what_is_written_is_read_back(tensors, scheme):
-    plan = Plan(scheme, BatchNorm.FOLD, tensors)
+widths = st.integers(0, 64)
+
+
+@given(
+    st.dictionaries(st.text(), (fixed_points | logs).map(tensor_plan), max_size=5),
+    st.text(),
+    widths,
+    st.dictionaries(st.text(), widths, max_size=3),
+)
+def test_what_is_written_is_read_back(tensors, scheme, accumulator_bits, accumulators):
+    plan = Plan(scheme, BatchNorm.FOLD, tensors, accumulator_bits, accumulators)
     assert plan_from_json(plan_to_json(plan)) == plan
+    assert plan.chooses_accumulators == any([accumulator_bits, *accumulators.values()])
+
+
+def test_a_plan_that_leaves_accumulators_alone_does_not_name_them():
+    assert set(json.loads(plan_to_json(PLAN))) == {"version", "scheme", "batch_norm", "tensors"}
 
 
 def test_a_file_holds_the_plan(tmp_path):
@@ -78,6 +91,10 @@ def changed(*path_and_value):
         ("[]", "the document: input should be an object"),
         ('{"a": 1, "a": 2}', "key 'a' appears twice"),
         (changed("version", 2), "version: 2 is not known"),
+        (changed("accumulator_bits", 65), "accumulator_bits: 65 is out of range; give 1 to 64 bits, or 0 for safe"),
+        (changed("accumulator_bits", "wide"), "accumulator_bits: input should be a valid integer"),
+        (changed("accumulators", {"conv": -1}), r"accumulators\['conv'\]: -1 is out of range"),
+        (changed("accumulators", {"conv": 8.5}), "accumulators.conv: input should be a valid integer"),
         (changed("version", None), "version: field required"),
         (changed("extra", 1), "extra: extra inputs are not permitted"),
         (changed("batch_norm", "melt"), "batch_norm: input should be 'fold', 'merge' or 'separate'"),

@@ -27,8 +27,9 @@ QUANTIZED = (
 
 @pytest.fixture(scope="module")
 def converted(digits_model, digits_data):
+    calibration = {"data": digits_data["calibration"], "images": 20}
     return {
-        scheme: to_proto(convert(digits_model, scheme=scheme, data=digits_data["calibration"], images=20).model)
+        scheme: to_proto(convert(digits_model, scheme=scheme, target="simulation", **calibration).model)
         for scheme in ("fixed", "log")
     }
 

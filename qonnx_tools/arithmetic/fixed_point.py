@@ -1,5 +1,6 @@
 """Two's-complement fixed point."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -105,3 +106,16 @@ def largest_float32_integer(limit: int) -> np.float32:
     """Return the largest integer that float32 holds and that does not exceed ``limit`` >= 0."""
     spare = max(limit.bit_length() - FLOAT32_INTEGERS, 0)
     return np.float32((limit >> spare) << spare)
+
+
+def common_grid(formats: Sequence[FixedPoint]) -> tuple[int, int, bool]:
+    """Return bits, fraction bits and sign of codes that hold every value of all ``formats``, which are per tensor.
+
+    Their grid is the finest one; the bits are those that the widest range needs on it.
+    """
+    fracs = [int(np.max(item.frac)) for item in formats]
+    finest, signed = max(fracs), any(item.signed for item in formats)
+    widths = (
+        item.bits + (signed and not item.signed) + finest - frac for item, frac in zip(formats, fracs, strict=True)
+    )
+    return max(widths), finest, signed

@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 from qonnx_tools.errors import ConfigError
 
+MULTIPLIER_BITS = 17
+"""Significant bits of the multipliers that stand for real factors: with a sign, an 18-bit operand of an FPGA."""
 MOST_MULTIPLIER_BITS = 31
 MOST_SHIFT = 62
 

@@ -2,16 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from qonnx_tools.cli import options
+from qonnx_tools.cli.converted import show, to_json, warn
 from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
-from qonnx_tools.cli.reporting import console, progress
-
-if TYPE_CHECKING:
-    from qonnx_tools.conversion import Conversion
+from qonnx_tools.cli.reporting import print_json, progress
 
 
 def convert(
@@ -51,10 +49,13 @@ def convert(
     batch_norm_bits: Annotated[
         int | None, typer.Option(help="Width of a unit that is not folded, and of what it reads [16].")
     ] = None,
+    accumulator_bits: Annotated[
+        int | None, typer.Option(help="Width of accumulators where it is less than is safe: sums then wrap [safe].")
+    ] = None,
     target: Annotated[
         str,
-        typer.Option(help="simulation: quantizers on floats; native: integer codes; qonnx: the QONNX dialect."),
-    ] = "simulation",
+        typer.Option(help="native: integer codes; simulation: quantizers on floats; qonnx: the QONNX dialect."),
+    ] = "native",
     strict: Annotated[bool, typer.Option("--strict", help="With --target native: refuse what stays in float.")] = False,
     passes: Annotated[
         list[str] | None, typer.Option("--pass", help="Run this pass on the canonical graph; may be repeated.")
@@ -62,6 +63,7 @@ def convert(
     plan: Annotated[Path | None, typer.Option(help="Apply this plan; the scheme's options do not go with it.")] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     preset: options.Preset = None,
     preprocess: options.Preprocess = None,
     scale: options.Scale = None,
@@ -91,6 +93,7 @@ def convert(
         "first_last": first_last,
         "granularity": granularity,
         "batch_norm_bits": batch_norm_bits,
+        "accumulator_bits": accumulator_bits,
     }
     with progress("calibrating") as report:
         conversion = run(
@@ -119,31 +122,8 @@ def convert(
         )
     writers: dict[Path, Writer] = {} if save_plan is None else {save_plan: partial(write_plan, conversion.plan)}
     write_all(writers | {out: partial(save, conversion.model)})
-    _print(conversion, model, out, explain=explain)
-
-
-def _print(conversion: "Conversion", model: Path, out: Path, *, explain: bool) -> None:
-    from rich.markup import escape  # noqa: PLC0415  # slow to import
-
-    from qonnx_tools.passes.base import Rewrite  # noqa: PLC0415
-
-    screen = console()
-    for report in conversion.reports:
-        done = sum(isinstance(outcome, Rewrite) for outcome in report.outcomes)
-        declined = len(report.outcomes) - done
-        if done or declined:
-            screen.print(f"{report.name}: {done} rewritten" + (f", {declined} left as they are" if declined else ""))
-        for outcome in report.outcomes if explain else ():
-            if isinstance(outcome, Rewrite):
-                screen.print(f"  [green]did[/] {escape(outcome.node)}: {escape(outcome.what)}", soft_wrap=True)
-            else:
-                screen.print(f"  [yellow]left[/] {escape(outcome.node)}: {escape(outcome.reason)}", soft_wrap=True)
-    for left in conversion.left if explain else ():
-        screen.print(f"  [yellow]float[/] {escape(left.node)}: {escape(left.reason)}", soft_wrap=True)
-    if conversion.calibration is not None:
-        screen.print(f"calibration: {escape(conversion.calibration.source)}", soft_wrap=True)
-    screen.print(f"[bold]wrote {escape(str(out))}[/], scheme {conversion.plan.scheme or 'of the plan'}", soft_wrap=True)
-    screen.print(
-        f"next: qonnx evaluate {escape(str(out))} --against {escape(str(model))} --data LABELLED_TEST_IMAGES",
-        soft_wrap=True,
-    )
+    warn(conversion)
+    if as_json:
+        print_json(to_json(conversion, out))
+    else:
+        show(conversion, model, out, explain=explain)

@@ -26,6 +26,7 @@ from qonnx_tools.graph.edit import (
 from qonnx_tools.graph.evaluate import evaluate_node, node_model
 from qonnx_tools.graph.export import to_proto, update_shapes
 from qonnx_tools.graph.load import from_proto, load
+from qonnx_tools.graph.metadata import node_metadata, set_node_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import clean_up, topological_order
 from qonnx_tools.graph.save import save
@@ -43,7 +44,6 @@ __all__ = [
     "consumers",
     "disconnect",
     "evaluate_node",
-    "node_model",
     "from_proto",
     "gs",
     "input_value",
@@ -53,6 +53,8 @@ __all__ = [
     "is_graph_output",
     "load",
     "mark_outputs",
+    "node_metadata",
+    "node_model",
     "nodes",
     "op_of",
     "parse",
@@ -61,6 +63,7 @@ __all__ = [
     "save",
     "set_constant",
     "set_input",
+    "set_node_metadata",
     "sole_consumer",
     "take_over_output",
     "tensor_names",

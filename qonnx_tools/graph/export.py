@@ -9,6 +9,7 @@ import onnx
 from qonnx_tools.errors import ModelError, UnsupportedError
 from qonnx_tools.graph.carry import Carried, describe
 from qonnx_tools.graph.infer import SMALL, inferred
+from qonnx_tools.graph.metadata import own_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import topological_order
 from qonnx_tools.graph.project import plain_domain, project_functions
@@ -119,7 +120,7 @@ def _opset_imports(
 
 
 def node_proto(node: gs.Node, carried: onnx.NodeProto | None = None) -> onnx.NodeProto:
-    """Write one node, with what was carried for it."""
+    """Write one node, with what was carried for it and the metadata that passes noted on it."""
     proto = onnx.NodeProto(name=node.name, op_type=node.op, domain=plain_domain(node.domain))
     proto.input.extend(tensor.name for tensor in node.inputs)
     proto.output.extend(tensor.name for tensor in node.outputs)
@@ -127,6 +128,12 @@ def node_proto(node: gs.Node, carried: onnx.NodeProto | None = None) -> onnx.Nod
         proto.attribute.append(_attribute(node, key, value))
     if carried is not None:
         proto.MergeFrom(carried)
+    own = own_metadata(node)
+    if own:
+        kept = [entry for entry in proto.metadata_props if entry.key not in own]
+        del proto.metadata_props[:]
+        proto.metadata_props.extend(kept)
+        proto.metadata_props.extend(onnx.StringStringEntryProto(key=key, value=value) for key, value in own.items())
     return proto
 
 

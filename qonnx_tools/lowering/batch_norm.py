@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.integer import MOST_SHIFT
 from qonnx_tools.graph import gs, input_value
+from qonnx_tools.lowering.multiplication import multiplication
 from qonnx_tools.lowering.rule import Context, Declined, Rule, codes_of
-from qonnx_tools.lowering.state import Affine, Pending, Target, per_tensor
+from qonnx_tools.lowering.state import Affine, Pending, Target
+from qonnx_tools.plan import Role
 
 
 class BatchNormRule(Rule):
@@ -22,39 +25,38 @@ class BatchNormRule(Rule):
     def lower(self, node: gs.Node, context: Context) -> Pending:
         mean, variance = input_value(node, 3), input_value(node, 4)
         if mean is None or variance is None or mean.any() or np.any(variance != 1) or node.attrs.get("epsilon") != 0.0:
-            raise Declined("it is not reduced to one multiplication and one addition")
+            raise Declined("it is not reduced to one multiplication and one addition; its parameters must be constant")
         affine = _affine(node, context)
         pending = context.pending(node.inputs[0])
         if pending is not None:
             if pending.affine is None:
-                raise Declined("the node before it cannot multiply behind its sum")
+                raise Declined(f"what makes '{node.inputs[0].name}' cannot multiply; give it a format in the plan")
             return pending.affine(affine)
         x, x_format = context.activation(node.inputs[0])
-        grid = affine.scale_frac + per_tensor(x_format.frac)
-        if np.any(affine.offset_frac > grid):
-            raise Declined("its offset has more fraction bits than the product before it")
-        addend = affine.offset << (grid - affine.offset_frac)
+        channels = len(affine.scale)
+        bits = x_format.bits + (not x_format.signed)
+        found = multiplication(affine, np.ones(channels), np.full(channels, x.frac), bits)
 
         def emit(target: Target) -> Any:
             make, name = context.emitter, node.name
+            shift = np.minimum(found.grid - target.frac, MOST_SHIFT)
             parameters = (
-                make.constant(f"{name}.multiplier", affine.scale, np.int32),
-                make.constant(f"{name}.addend", addend, np.int64),
-                make.constant(f"{name}.shift", grid - target.frac, np.int64),
+                make.constant(f"{name}.multiplier", found.multiplier, np.int32),
+                make.constant(f"{name}.addend", found.addend, np.int64),
+                make.constant(f"{name}.shift", shift, np.int64),
             )
             attributes = {"axis": 1} | target.attributes
             return make.node("Affine", [x.tensor, *parameters], attributes, node.outputs[0], target.format.carrier)
 
-        products = x_format.bits + int(np.abs(affine.scale).max()).bit_length()
-        return Pending(emit, grid, max(products, int(np.abs(addend).max()).bit_length() + 1) + 1)
+        return Pending(emit, found.grid, found.width)
 
 
 def _affine(node: gs.Node, context: Context) -> Affine:
     parts = []
     for tensor in list(node.inputs)[1:3]:
-        coded = context.constant(tensor)
+        coded = context.constant(tensor, Role.BATCH_NORM)
         if coded is None or not isinstance(coded.format, FixedPoint):
-            raise Declined(f"'{tensor.name}' is not a fixed-point constant")
+            raise Declined(f"'{tensor.name}' is not a constant in fixed point; give it a format in the plan")
         codes = codes_of(coded)
         parts += [codes, np.broadcast_to(np.asarray(coded.format.frac, np.int64), codes.shape)]
     return Affine(*parts)

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import helper
 
-from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.fixed_point import FixedPoint, common_grid
 from qonnx_tools.graph import gs, input_value, is_given
 from qonnx_tools.lowering.rule import Context, Declined, Rule
 from qonnx_tools.lowering.state import Coded, Target, per_tensor
@@ -44,9 +44,7 @@ class ConcatRule(Rule):
     def lower(self, node: gs.Node, context: Context) -> Coded:
         parts = [context.activation(tensor) for tensor in node.inputs]
         formats = [item for _, item in parts]
-        frac = max(per_tensor(item.frac) for item in formats)
-        signed = any(item.signed for item in formats)
-        bits = max(item.bits + (signed and not item.signed) + frac - per_tensor(item.frac) for item in formats)
+        bits, frac, signed = common_grid(formats)
         if bits > 16:
             raise Declined(f"its inputs need {bits} bits on one grid; give them the same format")
         common = formats[0] if len(set(formats)) == 1 else FixedPoint(bits, frac, signed)

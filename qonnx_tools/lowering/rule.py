@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.discovery import concrete_classes
-from qonnx_tools.graph import constant_value, gs, is_constant
+from qonnx_tools.graph import constant_value, gs, is_constant, op_of
 from qonnx_tools.lowering.state import Coded, Emitter, Pending, State
+from qonnx_tools.origin import Origin
+from qonnx_tools.plan import Role, TensorPlan
 from qonnx_tools.quantizers import quantizer_of
 
 
@@ -25,12 +28,27 @@ class Declined(Exception):  # noqa: N818  # an answer, not a fault
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a rule has read so far: the formats of codes, and constants with the lines of the plan that they are."""
+
+    formats: list[Format] = field(default_factory=list)
+    constants: dict[str, TensorPlan] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Context:
-    """The state of every tensor so far, and the means to make nodes."""
+    """The state of every tensor so far, and the means to make nodes.
+
+    ``accumulator_bits`` is the width that the plan gives to the accumulator of a layer, 0 for the safe one.
+    """
 
     emitter: Emitter
     states: Mapping[int, State]
     settle: Callable[[Any, Pending], Coded]
+    accumulator_bits: Callable[[str], int]
+    stored: dict[int, Coded] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
 
     def codes(self, tensor: Any) -> Coded:
         """Return the codes that stand for ``tensor``; decline where it is in float.
@@ -42,8 +60,10 @@ class Context:
             return constant
         state = self.states.get(id(tensor))
         if state is None:
-            raise Declined(f"input '{tensor.name}' is in float")
-        return state if isinstance(state, Coded) else self.settle(tensor, state)
+            raise Declined(f"its input '{tensor.name}' is in float; give it a format in the plan")
+        coded = state if isinstance(state, Coded) else self.settle(tensor, state)
+        self.reading.formats.append(coded.format)
+        return coded
 
     def pending(self, tensor: Any) -> Pending | None:
         """Return the result behind ``tensor`` that has no format yet, or None."""
@@ -54,10 +74,10 @@ class Context:
         """Return fixed-point codes with one format for the whole tensor; decline anything else."""
         coded = self.codes(tensor)
         if not isinstance(coded.format, FixedPoint) or coded.axis is not None:
-            raise Declined(f"input '{tensor.name}' is not fixed point with one format for the whole tensor")
+            raise Declined(f"its input '{tensor.name}' is not fixed point with one format; give it one in the plan")
         return coded, coded.format
 
-    def constant(self, tensor: Any) -> Coded | None:
+    def constant(self, tensor: Any, role: Role = Role.CONSTANT) -> Coded | None:
         """Return the codes of a quantized constant, or None."""
         node = tensor.inputs[0] if tensor.inputs else None
         if node is None or not is_constant(node.inputs[0]):
@@ -65,10 +85,25 @@ class Context:
         quantizer = quantizer_of(node)
         if quantizer is None:
             return None
-        values = constant_value(node.inputs[0])
-        codes = quantizer.format.encode(values, quantizer.rounding, quantizer.axis)
-        name = f"{node.inputs[0].name}.codes"
-        return Coded(self.emitter.constant(name, codes, codes.dtype), quantizer.format, quantizer.axis)
+        source = node.inputs[0]
+        values = constant_value(source)
+        self.reading.constants[source.name] = TensorPlan(role, quantizer.format, quantizer.rounding, quantizer.axis)
+        self.reading.shapes[source.name] = tuple(values.shape)
+        if id(node) not in self.stored:
+            codes = quantizer.format.encode(values, quantizer.rounding, quantizer.axis)
+            stored = self.emitter.constant(f"{source.name}.codes", codes, codes.dtype)
+            self.stored[id(node)] = Coded(stored, quantizer.format, quantizer.axis)
+        return self.stored[id(node)]
+
+    def origin(self, node: gs.Node) -> Origin:
+        """Return what a native node stands for that computes ``node``, of which all inputs have been read."""
+        return Origin(
+            node=node.name,
+            op=op_of(node),
+            reads=tuple(self.reading.formats),
+            tensors=dict(self.reading.constants),
+            shapes=dict(self.reading.shapes),
+        )
 
 
 class Rule(ABC):

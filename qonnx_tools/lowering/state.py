@@ -1,7 +1,7 @@
 """What the lowering knows of a tensor, and how it makes new nodes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from onnx import helper
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.graph import gs, unique_name
+from qonnx_tools.graph import Names, gs
 from qonnx_tools.ops import DOMAIN
+from qonnx_tools.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class Coded:
     tensor: Any
     format: Format
     axis: int | None = None
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits of fixed-point codes with one format for the whole tensor."""
+        if not isinstance(self.format, FixedPoint):
+            raise ConfigError(f"codes of {self.format} have no fraction bits; only fixed-point activations do")
+        return per_tensor(self.format.frac)
 
 
 def per_tensor(frac: int | tuple[int, ...]) -> int:
@@ -74,7 +82,8 @@ class Pending:
     ``emit(target)`` makes the node that computes it, rounds and saturates; ``grid`` are the fraction bits of the
     exact result, a number or one a channel along axis 1, and ``width`` the bits that hold it. ``affine`` makes the
     result of a further y = a * x + b a channel in the same node, where the op can. ``low`` and ``high`` are the bounds
-    of clipping functions passed on the way.
+    of clipping functions passed on the way. ``origin`` is what the node stands for; a rule that gives none stands for
+    the float node that it lowers.
     """
 
     emit: Callable[[Target], Any]
@@ -83,6 +92,7 @@ class Pending:
     affine: "Callable[[Affine], Pending] | None" = None
     low: float = -np.inf
     high: float = np.inf
+    origin: Origin | None = None
 
     def clipped(self, low: float, high: float) -> "Pending":
         """Return the result after a further ``Clip(low, high)``."""
@@ -92,12 +102,12 @@ class Pending:
 State = Coded | Pending
 
 
-@dataclass
 class Emitter:
     """Makes nodes of the project's ops, with names that tell where they come from."""
 
-    graph: gs.Graph
-    names: set[str] = field(default_factory=set)
+    def __init__(self, graph: gs.Graph) -> None:
+        self.graph = graph
+        self._names = Names(graph)
 
     def node(
         self,
@@ -132,6 +142,4 @@ class Emitter:
 
     def unique(self, wish: str) -> str:
         """Return a name that no tensor and no node has."""
-        name = unique_name(self.graph, wish, taken=self.names)
-        self.names.add(name)
-        return name
+        return self._names.unique(wish)

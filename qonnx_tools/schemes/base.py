@@ -15,12 +15,12 @@ from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
-from qonnx_tools.plan import BatchNorm, Plan, Role, TensorPlan
+from qonnx_tools.plan import WIDEST_ACCUMULATOR, BatchNorm, Plan, Role, TensorPlan
 from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
 from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
-from qonnx_tools.schemes.overrides import Override, check_overrides, options_for
 from qonnx_tools.schemes._sharing import SHARING, Member, share
 from qonnx_tools.schemes.network import Network
+from qonnx_tools.schemes.overrides import Override, check_overrides, options_for
 from qonnx_tools.topology import Layer
 
 MAX_BITS = 16
@@ -36,7 +36,8 @@ class Scheme(ABC):
     """A way to give every tensor a format: a frozen dataclass whose fields are its options.
 
     Activations and constants are fixed point, with fraction bits of least squared error; biases are fixed point on
-    the grid of their layer's accumulator. A subclass says what weights are.
+    the grid of their layer's accumulator. ``accumulator_bits`` 0 is the smallest width that is safe. A subclass says
+    what weights are.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,7 @@ class Scheme(ABC):
     granularity: str = "channel"
     batch_norm: BatchNorm = BatchNorm.FOLD
     batch_norm_bits: int = 16
+    accumulator_bits: int = 0
     overrides: tuple[Override, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +56,7 @@ class Scheme(ABC):
         _in_range("activation_bits", self.activation_bits, 1, MAX_BITS)
         _in_range("bias_bits", self.bias_bits, 2, 32)
         _in_range("batch_norm_bits", self.batch_norm_bits, 2, 24)
+        _in_range("accumulator_bits", self.accumulator_bits, 0, WIDEST_ACCUMULATOR)
         FixedPoint.rounding_code(self.rounding)
         if self.batch_norm not in list(BatchNorm):
             raise ConfigError(f"batch-norm is '{self.batch_norm}'; choose one of {', '.join(BatchNorm)}")
@@ -93,7 +96,9 @@ class Scheme(ABC):
                 local = self._at(self, unit.node, unit.scale, unit.offset)
                 value = network.values[unit.offset]
                 tensors[unit.offset] = on_grid(value, grid, local.bias_bits, Role.BATCH_NORM)
-        return Plan(self.name, self.batch_norm, tensors)
+        chosen = {layer.node: self._at(self, layer.node, layer.weight).accumulator_bits for layer in network.layers}
+        single = {layer: bits for layer, bits in chosen.items() if bits != self.accumulator_bits}
+        return Plan(self.name, self.batch_norm, tensors, self.accumulator_bits, single)
 
     def _activations(self, network: Network) -> dict[str, Member]:
         """The activations; what a layer leaves for a batch-norm unit has that unit's width."""

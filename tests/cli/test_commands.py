@@ -1,5 +1,6 @@
 """What the commands print and write when all is well."""
 
+import dataclasses
 import json
 import re
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import pytest
 
 import qonnx_tools
 from qonnx_tools.conversion import convert
-from qonnx_tools.graph import save
+from qonnx_tools.graph import parse, save
 from qonnx_tools.plan import load_plan, save_plan
 
 
@@ -38,7 +39,8 @@ def test_convert_writes_what_the_python_interface_gives(qonnx, folder):
     assert Path("p.json").read_bytes() == Path("expected.json").read_bytes()
     assert load_plan("p.json") == expected.plan
     assert "calibration: 10 of 10 images of data.npz" in run.out
-    assert "wrote out.onnx, scheme fixed" in run.out
+    assert "2 of 2 layers on integer codes, 0 nodes in float" in run.out
+    assert "wrote out.onnx, scheme fixed, target native" in run.out
     assert "next: qonnx evaluate out.onnx --against model.onnx --data" in run.out
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
@@ -67,7 +69,76 @@ def test_convert_without_data_says_so(qonnx, folder):
 def test_explain(qonnx, folder):
     run = qonnx("convert", folder / "model.onnx", folder / "out.onnx", "--explain")
     assert "did first_weight.quantizer: weight 'first_weight' as int8" in run.out
-    assert "float logits: a result of the graph: read at the accumulator's precision" in run.out
+    assert "did first: Conv on integer codes" in run.out
+    assert "no format logits: a result of the graph: read at the accumulator's precision" in run.out
+
+
+SOFTMAX = """
+<ir_version: 8, opset_import: ["" : 17]> g (float[N, 3, 6, 6] x) => (float[N, 3, 6, 6] y) <float[3, 3, 1, 1] w>
+{ [conv] a = Conv (x, w) [soft] b = Softmax <axis = 1> (a) [erf] y = Erf (b) }
+"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_convert_lists_what_stays_in_float(qonnx):
+    onnx.save_model(parse(SOFTMAX), "soft.onnx")
+    run = qonnx("convert", "soft.onnx", "out.onnx")
+    assert (run.status, run.err) == (0, "")
+    assert "1 of 1 layer on integer codes, 2 nodes in float" in run.out
+    assert "float soft: Softmax has no integer form; compute it outside the accelerator" in run.out
+    assert "float erf: its input 'b' is in float" in run.out
+    assert run.out.splitlines()[-1].startswith("next: qonnx evaluate out.onnx")
+    document = json.loads(qonnx("convert", "soft.onnx", "out.onnx", "--json").out)
+    assert (document["layers"], document["layers_on_codes"]) == (1, 1)
+    assert [item["node"] for item in document["in_float"]] == ["soft", "erf"]
+    strict = qonnx("convert", "soft.onnx", "strict.onnx", "--strict")
+    assert strict.status == 1
+    assert strict.line == (
+        "error: node 'soft': Softmax has no integer form; compute it outside the accelerator (--strict)"
+    )
+    assert not Path("strict.onnx").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_accumulators_too_narrow_are_one_warning(qonnx):
+    options = ("--accumulator-bits", 9, "--layer", "last:accumulator-bits=0")
+    run = qonnx("convert", "model.onnx", "out.onnx", "--save-plan", "p.json", *options)
+    assert run.status == 0
+    safe = re.fullmatch(
+        r"warning: sums can wrap in 1 layer, most of all in 'first': its accumulator has 9 bits, (\d+) are safe",
+        run.line,
+    )
+    plan = load_plan("p.json")
+    assert (plan.accumulator_bits, plan.accumulators) == (9, {"last": 0})
+    explained = qonnx("convert", "model.onnx", "again.onnx", "--plan", "p.json", "--explain")
+    assert f"did first: Conv on integer codes; its accumulator has 9 bits, {safe[1]} are safe" in explained.out
+    assert Path("again.onnx").read_bytes() == Path("out.onnx").read_bytes()
+    document = json.loads(qonnx("convert", "model.onnx", "out.onnx", "--plan", "p.json", "--json").out)
+    assert document["narrow_accumulators"] == [{"layer": "first", "bits": 9, "safe_bits": int(safe[1])}]
+    layers = json.loads(qonnx("inspect", "out.onnx", "--json").out)["layers"]
+    assert [layer["accumulator_bits"] == layer["safe_accumulator_bits"] for layer in layers] == [False, True]
+    assert f"│    9 of {safe[1]} │" in qonnx("inspect", "out.onnx").out
+    for target in ("simulation", "qonnx"):
+        refused = qonnx("convert", "model.onnx", "refused.onnx", "--plan", "p.json", "--target", target)
+        assert refused.status == 1
+        assert refused.line == (
+            f"error: accumulator of 'first': 9 bits are fewer than the {safe[1]} that are safe, and the target "
+            f"{target} has no sums that wrap; take the target native, or {safe[1]} bits or more"
+        )
+        wide = qonnx("convert", "model.onnx", "wide.onnx", "--accumulator-bits", safe[1], "--target", target)
+        assert (wide.status, wide.err) == (0, "")
+
+
+@pytest.mark.usefixtures("folder")
+def test_accumulators_out_of_range_or_of_no_layer(qonnx):
+    run = qonnx("convert", "model.onnx", "out.onnx", "--accumulator-bits", 65)
+    assert (run.status, run.line) == (1, "error: accumulator-bits is 65; it must lie in 0..64")
+    plan = convert("model.onnx").plan
+    save_plan(dataclasses.replace(plan, accumulators={"frist": 20}), "p.json")
+    for target in ("native", "simulation"):
+        run = qonnx("convert", "model.onnx", "out.onnx", "--plan", "p.json", "--target", target)
+        assert run.status == 1
+        assert run.line == "error: accumulator of 'frist': the model has no such layer; did you mean 'first'?"
 
 
 @pytest.mark.usefixtures("folder")
