@@ -168,6 +168,17 @@ def concatenated(graph: gs.Graph) -> list[tuple[str, ...]]:
     return [tuple(sorted(group)) for group in groups]
 
 
+def read_by_layers_alone(graph: gs.Graph) -> frozenset[str]:
+    """Return the names of the tensors whose values reach weighted layers, and no other operator that computes."""
+    weighted = {layer.node for layer in layers(graph)}
+    found = set()
+    for tensor in [*graph.inputs, *(tensor for node in nodes(graph) for tensor in node.outputs)]:
+        readers = readers_through(tensor)
+        if readers and all(node.name in weighted for node in readers):
+            found.add(tensor.name)
+    return frozenset(found)
+
+
 def is_passive(node: gs.Node) -> bool:
     """Tell whether codes pass ``node`` unchanged."""
     op = op_of(node)

@@ -3,7 +3,7 @@
 import pytest
 
 from qonnx_tools.graph import from_proto, parse
-from qonnx_tools.topology import activations, concatenated, constants, layers
+from qonnx_tools.topology import activations, concatenated, constants, layers, read_by_layers_alone
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> '
 CONV = "<float[4, 4, 1, 1] w, float[4, 4, 1, 1] v>"
@@ -161,3 +161,8 @@ def test_constants_are_the_float_operands_of_elementwise_operators():
     text = "[one] a = Mul (x, k) [two] b = Add (k, a) [three] c = Conv (b, w) [four] y = Mean (c, m)"
     found = graph(text, stored="<float[4, 4, 1, 1] w, float[1, 4, 1, 1] k, float[1] m>")
     assert list(constants(found)) == [("k", "one"), ("k", "two"), ("m", "four")]
+
+
+def test_tensors_that_layers_alone_read():
+    text = "a = Conv (x, w) b = Relu (a) p = MaxPool <kernel_shape = [1, 1]> (b) c = Conv (p, w) y = Add (c, x)"
+    assert read_by_layers_alone(graph(text)) == {"b", "p"}

@@ -21,6 +21,8 @@ SCALE_BITS = 15
 """Significant bits of a log scale."""
 LOG_CANDIDATES = np.arange(-4, 13) / 8
 """Octaves below the largest magnitude at which a log scale is tried: above it the next magnitude may fit better."""
+POWER_CANDIDATES = np.arange(-1, 3)
+"""The same for scales that are powers of two."""
 
 Array = npt.NDArray[np.float32]
 Sample = tuple[Array, npt.NDArray[np.int64]]
@@ -56,17 +58,22 @@ def fit_fixed_channels(values: Array, axis: int, bits: int, rounding: str | None
     return family.format_of(_best_for_rows(family, rows, rounding))
 
 
-def fit_log(of: Sample, bits: int, steps: int, *, signed: bool, rounding: str | None = None) -> Log:
+def fit_log(
+    of: Sample, bits: int, steps: int, *, signed: bool, power_of_two: bool = False, rounding: str | None = None
+) -> Log:
     """Return the log format of ``bits`` bits and ``steps`` an octave with the best scale, per tensor."""
-    scales = _scales(np.abs(of[0]).max(initial=0.0), bits, steps, signed)
+    scales = _scales(np.abs(of[0]).max(initial=0.0), bits, steps, signed, power_of_two=power_of_two)
     candidates = [Log(bits, float(scale), steps, signed) for scale in scales]
     return min(candidates, key=lambda candidate: squared_error(candidate, of, rounding))
 
 
-def fit_log_channels(values: Array, axis: int, bits: int, steps: int, rounding: str | None = None) -> Log:
+def fit_log_channels(
+    values: Array, axis: int, bits: int, steps: int, *, power_of_two: bool = False, rounding: str | None = None
+) -> Log:
     """Return the signed log format of ``bits`` bits and ``steps`` an octave with the best scale for each channel."""
     rows = _rows(values, axis)
-    family, mode = log_family(rows, bits, steps), list(LogRounding)[Log.rounding_code(rounding)]
+    family = log_family(rows, bits, steps, power_of_two=power_of_two)
+    mode = list(LogRounding)[Log.rounding_code(rounding)]
     scales = family.parameters.T
     errors = [_log_errors(row, own, bits, steps, mode) for row, own in zip(rows, scales, strict=True)]
     return family.choice(np.argmin(errors, axis=1))
@@ -77,9 +84,9 @@ def fixed_family(rows: Array, bits: int) -> Family[FixedPoint]:
     return Family(_fracs(_largest(rows), bits, signed=True), lambda fracs: FixedPoint(bits, _parameter(fracs)))
 
 
-def log_family(rows: Array, bits: int, steps: int) -> Family[Log]:
+def log_family(rows: Array, bits: int, steps: int, *, power_of_two: bool = False) -> Family[Log]:
     """Return the signed log formats of ``bits`` bits and ``steps`` an octave to try for each of ``rows`` ``[C, n]``."""
-    scales = _scales(_largest(rows), bits, steps, signed=True)
+    scales = _scales(_largest(rows), bits, steps, signed=True, power_of_two=power_of_two)
     return Family(scales, lambda scale: Log(bits, _parameter(scale), steps))
 
 
@@ -108,17 +115,24 @@ def _fracs(largest: npt.ArrayLike, bits: int, signed: bool) -> npt.NDArray[np.in
     return np.asarray(np.clip(bits - int(signed) - whole + finer, *FRAC_RANGE))
 
 
-def _scales(largest: npt.ArrayLike, bits: int, steps: int, signed: bool) -> npt.NDArray[np.float32]:
+def _scales(
+    largest: npt.ArrayLike, bits: int, steps: int, signed: bool, *, power_of_two: bool = False
+) -> npt.NDArray[np.float32]:
     """Return the scales to try, ``[candidates, *largest.shape]``: those whose magnitudes float32 can hold.
 
-    Each has SCALE_BITS significant bits, so that a small integer multiplier behind the accumulator stands for it.
+    Each has SCALE_BITS significant bits, so that a small integer multiplier behind the accumulator stands for it; or
+    just one, where it must be a ``power_of_two``.
     """
     size = np.asarray(largest, dtype=np.float64)
     lowest = 2.0**-126 * 2.0 ** ((Log(bits, 2.0**126, steps, signed).count - 1) / steps) * 2
-    octaves = LOG_CANDIDATES.reshape(-1, *[1] * size.ndim)
+    candidates = POWER_CANDIDATES if power_of_two else LOG_CANDIDATES
+    octaves = candidates.reshape(-1, *[1] * size.ndim)
     mantissas, exponents = np.frexp(np.clip(np.where(size > 0, size, 1.0) * 2.0**-octaves, lowest, 2.0**126))
-    rounded = np.ldexp(np.rint(np.ldexp(mantissas, SCALE_BITS)), exponents - SCALE_BITS)
-    return np.array(rounded, dtype=np.float32)
+    significant = 0 if power_of_two else SCALE_BITS  # a mantissa of 1/2 to 1 becomes 1
+    rounded = np.ldexp(
+        np.ceil(mantissas) if power_of_two else np.rint(np.ldexp(mantissas, SCALE_BITS)), exponents - significant
+    )
+    return np.array(np.minimum(rounded, 2.0**126), dtype=np.float32)
 
 
 def _rows(values: Array, axis: int) -> Array:

@@ -19,6 +19,7 @@ from qonnx_tools.plan import WIDEST_ACCUMULATOR, BatchNorm, Plan, Role, TensorPl
 from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
 from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
 from qonnx_tools.schemes._sharing import SHARING, Member, share
+from qonnx_tools.schemes.family import Family
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.schemes.overrides import Override, check_overrides, options_for
 from qonnx_tools.topology import Layer
@@ -29,6 +30,8 @@ SCALE_FRAC = 20
 """Most fraction bits of a batch-norm scale: what lies below changes no output, and shifts stay small."""
 GRANULARITIES = ("channel", "layer", *SHARING)
 """What has a format of its own: each output channel of the weights, each tensor, or what is named in SHARING."""
+FITS = ("auto", "outputs", "weights")
+"""What rounded weights are to come near to: their layer's outputs on calibration images, or the trained weights."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Scheme(ABC):
     bias_bits: int = 32
     rounding: str = "half_even"
     granularity: str = "channel"
+    fit: str = "auto"
     batch_norm: BatchNorm = BatchNorm.FOLD
     batch_norm_bits: int = 16
     accumulator_bits: int = 0
@@ -63,14 +67,41 @@ class Scheme(ABC):
         object.__setattr__(self, "batch_norm", BatchNorm(self.batch_norm))  # a name is welcome too
         if self.granularity not in GRANULARITIES:
             raise ConfigError(f"granularity is '{self.granularity}'; choose one of {', '.join(GRANULARITIES)}")
+        if self.fit not in FITS:
+            raise ConfigError(f"fit is '{self.fit}'; choose one of {', '.join(FITS)}")
 
     @abstractmethod
     def weight_format(self, weights: npt.NDArray[np.float32], axis: int | None) -> tuple[Format, str | None]:
         """Return the format of ``weights``, per channel along ``axis`` or per tensor (None), and how to round them."""
 
+    @abstractmethod
+    def weight_family(self, rows: npt.NDArray[np.float32]) -> Family[Any]:
+        """Return the formats to choose from for each of ``rows`` ``[C, n]`` of weights."""
+
+    @property
+    def fits_outputs(self) -> bool:
+        """Whether the weights are fitted to the layer's outputs, where there are calibration images.
+
+        "auto" does so where rounding to nearest costs accuracy: below 8 bits.
+        """
+        return self.fit == "outputs" or (self.fit == "auto" and self.weight_bits < 8)
+
     def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:  # noqa: ARG002  # for subclasses
         """Return the scheme to use in place of this one, by node name, where the place of a layer matters."""
         return {}
+
+    def for_activations(self, network: Network) -> Mapping[str, Self]:  # noqa: ARG002  # for subclasses
+        """Return the scheme to use in place of this one, by tensor name, where the readers of an activation matter."""
+        return {}
+
+    def for_batch_norm(self) -> Self:
+        """Return the scheme to use in place of this one for what a layer leaves for a batch-norm unit."""
+        return dataclasses.replace(self, activation_bits=min(self.batch_norm_bits, MAX_BITS))
+
+    def at_layer(self, layer: Layer, layers: tuple[Layer, ...]) -> Self:
+        """Return the scheme with the options that hold for the weights of ``layer``, one of ``layers``."""
+        at: Self = self._at(self.for_layers(layers).get(layer.node, self), layer.node, layer.weight)
+        return at
 
     def propose(self, network: Network) -> Plan:
         """Return a plan for ``network``: the same one whenever it is asked."""
@@ -102,12 +133,14 @@ class Scheme(ABC):
 
     def _activations(self, network: Network) -> dict[str, Member]:
         """The activations; what a layer leaves for a batch-norm unit has that unit's width."""
-        wide = dataclasses.replace(self, activation_bits=min(self.batch_norm_bits, MAX_BITS))
+        wide = self.for_batch_norm()
+        special = self.for_activations(network)
         members = {}
         for name, histogram in network.histograms.items():
             wire = network.wire(name)
             left = not network.left_for_batch_norm.isdisjoint(wire)
-            local = self._at(wide if left else self, *wire)
+            excepted = next((special[item] for item in wire if item in special), self)
+            local = self._at(wide if left else excepted, *wire)
             plan = local.activation_format(reduce(Histogram.merge, (network.histograms[item] for item in wire)))
             members[name] = Member(plan, histogram.occupied, local.granularity, left)
         return members
@@ -123,9 +156,11 @@ class Scheme(ABC):
         for name in network.constants:
             local = self._at(self, name)
             add(name, local, local.constant_format(network.values[name]))
-        special = self.for_layers(network.layers)
         for layer in network.layers:
-            local = self._at(special.get(layer.node, self), layer.node, layer.weight)
+            local = self.at_layer(layer, network.layers)
+            if layer.weight in network.given:
+                add(layer.weight, dataclasses.replace(local, granularity="layer"), network.given[layer.weight])
+                continue
             axis = layer.channel_axis if local.granularity == "channel" else None
             weight, rounding = local.weight_format(network.values[layer.weight], axis)
             add(layer.weight, local, TensorPlan(Role.WEIGHT, weight, rounding, axis))

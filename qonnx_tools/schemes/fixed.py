@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
+from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, fixed_family, sample
 from qonnx_tools.schemes.base import Scheme
+from qonnx_tools.schemes.family import Family
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,6 @@ class Fixed(Scheme):
         if axis is None:
             return fit_fixed(sample(weights), self.weight_bits, signed=True, rounding=self.rounding), self.rounding
         return fit_fixed_channels(weights, axis, self.weight_bits, self.rounding), self.rounding
+
+    def weight_family(self, rows: npt.NDArray[np.float32]) -> Family[FixedPoint]:
+        return fixed_family(rows, self.weight_bits)

@@ -1,9 +1,9 @@
-"""Logarithmic weights: a multiplication becomes a shift. Activations stay in fixed point."""
+"""Weights, and activations where asked, as powers of two or of its square root times a scale."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,35 +11,73 @@ import numpy.typing as npt
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.schemes._fit import fit_log, fit_log_channels, sample
-from qonnx_tools.schemes.base import Scheme
+from qonnx_tools.histogram import Histogram
+from qonnx_tools.plan import Role, TensorPlan
+from qonnx_tools.schemes._fit import fit_log, fit_log_channels, log_family, sample
+from qonnx_tools.schemes.base import MAX_BITS, Scheme
+from qonnx_tools.schemes.family import Family
 from qonnx_tools.schemes.fixed import Fixed
+from qonnx_tools.schemes.network import Network
 from qonnx_tools.topology import Layer
 
-FIRST_LAST = ("log", "fixed8")
+CHOICES = {
+    "log_base": ("2", "sqrt2"),
+    "scale": ("any", "power-of-two"),
+    "log_rounding": ("linear", "log"),
+    "weights": ("log", "fixed"),
+    "activations": ("fixed", "log"),
+    "trunk": ("fixed8", "log"),
+    "first_last": ("log", "fixed8"),
+}
+"""The values of the options that are words; the first of each is its default, but for weights."""
+FIXED_BITS = 8
+"""Width of what stays in fixed point beside log activations: the graph's inputs and the residual trunk."""
 
 
 @dataclass(frozen=True)
 class LogWeights(Scheme):
-    """Weights as signed powers of two times a scale a layer.
+    """Normalised log formats: weights, and with ``activations`` "log" what layers read, are ``scale * g**-k``.
+
+    ``log_base`` is g, "2" or "sqrt2"; ``scale`` is "any" positive number or a "power-of-two"; ``log_rounding`` puts
+    the threshold between two magnitudes at their arithmetic ("linear") or geometric mean ("log").
 
     ``first_last`` is "log" for the same format in the first and the last layer, or "fixed8" for 8-bit fixed point
-    there. ``weights`` is "log" or "fixed", so that single layers can be excepted.
+    there. ``trunk`` says how activations are stored that something else than layers reads, sums of residual networks
+    above all: in 8-bit fixed point, or in log codes like the others. Inputs of the graph are always fixed point.
+    ``weights`` is "log" or "fixed", so that single layers can be excepted.
+
+    Source: Lu and Tsay 2019.
     """
 
     name: ClassVar[str] = "log"
     weight_bits: int = 5
+    log_base: str = "2"
+    scale: str = "any"
+    log_rounding: str = "linear"
+    activations: str = "fixed"
+    trunk: str = "fixed8"
     first_last: str = "log"
     weights: str = "log"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.first_last not in FIRST_LAST:
-            raise ConfigError(f"first-last is '{self.first_last}'; choose one of {', '.join(FIRST_LAST)}")
-        if self.weights not in ("log", "fixed"):
-            raise ConfigError(f"weights is '{self.weights}'; choose one of log, fixed")
-        if self.weights == "log":
-            Log(self.weight_bits, 2.0**126)  # refuses widths that the format does not have
+        for option, words in CHOICES.items():
+            if getattr(self, option) not in words:
+                shown = option.replace("_", "-")
+                raise ConfigError(f"{shown} is '{getattr(self, option)}'; choose one of {', '.join(words)}")
+        for number, bits, signed in (("weights", self.weight_bits, True), ("activations", self.activation_bits, False)):
+            if getattr(self, number) == "log":
+                Log(bits, 2.0**126, self.steps, signed)  # refuses widths that the format does not have
+
+    @property
+    def steps(self) -> int:
+        """Steps an octave."""
+        return 2 if self.log_base == "sqrt2" else 1
+
+    @property
+    def power_of_two(self) -> bool:
+        """Whether scales are powers of two."""
+        return self.scale == "power-of-two"
 
     def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:
         if self.first_last == "log" or not layers:
@@ -47,10 +85,48 @@ class LogWeights(Scheme):
         fixed8 = dataclasses.replace(self, weights="fixed", weight_bits=8)
         return {layers[0].node: fixed8, layers[-1].node: fixed8}
 
+    def for_activations(self, network: Network) -> Mapping[str, Self]:
+        if self.activations == "fixed":
+            return {}
+        fixed8 = dataclasses.replace(self, activations="fixed", activation_bits=FIXED_BITS)
+        layers_alone = network.read_by_layers_alone
+        stored = {name for name in network.histograms if name in layers_alone or self.trunk == "log"}
+        return {name: fixed8 for name in network.histograms if name not in stored or name in network.entries}
+
+    def for_batch_norm(self) -> Self:
+        return dataclasses.replace(self, activations="fixed", activation_bits=min(self.batch_norm_bits, MAX_BITS))
+
     def weight_format(self, weights: npt.NDArray[np.float32], axis: int | None) -> tuple[Format, str | None]:
         if self.weights == "fixed":
-            fixed = Fixed(weight_bits=self.weight_bits, rounding=self.rounding)
-            return fixed.weight_format(weights, axis)
+            return self._fixed.weight_format(weights, axis)
+        bits, power, rounding = self.weight_bits, self.power_of_two, self.log_rounding
         if axis is None:
-            return fit_log(sample(weights), self.weight_bits, steps=1, signed=True), None
-        return fit_log_channels(weights, axis, self.weight_bits, steps=1), None
+            values = sample(weights)
+            return fit_log(values, bits, self.steps, signed=True, power_of_two=power, rounding=rounding), rounding
+        return fit_log_channels(weights, axis, bits, self.steps, power_of_two=power, rounding=rounding), rounding
+
+    def weight_family(self, rows: npt.NDArray[np.float32]) -> Family[Any]:
+        if self.weights == "fixed":
+            return self._fixed.weight_family(rows)
+        return log_family(rows, self.weight_bits, self.steps, power_of_two=self.power_of_two)
+
+    def activation_format(self, histogram: Histogram) -> TensorPlan:
+        if self.activations == "fixed":
+            return super().activation_format(histogram)
+        fitted = fit_log(
+            histogram.occupied(),
+            self.activation_bits,
+            self.steps,
+            signed=histogram.minimum < 0,
+            power_of_two=self.power_of_two,
+            rounding=self.log_rounding,
+        )
+        return TensorPlan(Role.ACTIVATION, fitted, self.log_rounding)
+
+    @property
+    def fits_outputs(self) -> bool:
+        return self.fit != "weights"
+
+    @property
+    def _fixed(self) -> Fixed:
+        return Fixed(weight_bits=self.weight_bits, rounding=self.rounding, granularity=self.granularity)

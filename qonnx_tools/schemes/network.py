@@ -1,13 +1,14 @@
 """A network as a scheme sees it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.histogram import Histogram
+from qonnx_tools.plan import TensorPlan
 from qonnx_tools.topology import Layer, Normalization
 
 
@@ -18,7 +19,9 @@ class Network:
     ``values`` holds the weights, biases and other constants by tensor name; ``histograms`` the activations to
     quantize, in graph order; ``constants`` names the constant operands of elementwise operators, ``joined`` the
     groups of activations that one wire carries side by side (Concat), which therefore share a format, and
-    ``normalizations`` the batch normalizations that are not folded.
+    ``normalizations`` the batch normalizations that are not folded. ``entries`` are the inputs of the graph, and
+    ``read_by_layers_alone`` the activations that nothing else computes with. ``given`` holds the formats of weights
+    that are chosen already.
     """
 
     layers: tuple[Layer, ...]
@@ -27,6 +30,9 @@ class Network:
     histograms: Mapping[str, Histogram]
     joined: tuple[tuple[str, ...], ...] = ()
     normalizations: tuple[Normalization, ...] = ()
+    entries: frozenset[str] = frozenset()
+    read_by_layers_alone: frozenset[str] = frozenset()
+    given: Mapping[str, TensorPlan] = field(default_factory=dict)
 
     @property
     def names(self) -> set[str]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from four_layers import LAYERS, NETWORK
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
@@ -11,41 +12,7 @@ from qonnx_tools.plan import BatchNorm, Role
 from qonnx_tools.schemes._grids import finest_bits
 from qonnx_tools.schemes.base import SCALE_FRAC, make_scheme, schemes
 from qonnx_tools.schemes.network import Network
-from qonnx_tools.topology import Layer, Normalization
-
-RANDOM = np.random.default_rng(3)
-
-
-def layer(name, source):
-    return Layer(
-        name,
-        "Conv",
-        f"{name}.weight",
-        f"{name}.bias",
-        source,
-        (source,),
-        f"{name}.out",
-        f"{name}.out",
-        0,
-        (4, 4, 3, 3),
-        None,
-    )
-
-
-LAYERS = (layer("first", "x"), layer("block/a", "a"), layer("block/b", "b"), layer("last", "c"))
-NETWORK = Network(
-    layers=LAYERS,
-    constants=("offset",),
-    values={
-        "offset": np.float32([-3.0, 2.0]),
-        **{item.weight: RANDOM.normal(size=(4, 4, 3, 3)).astype(np.float32) for item in LAYERS},
-        **{item.bias: RANDOM.normal(size=4).astype(np.float32) for item in LAYERS},
-    },
-    histograms={
-        "x": Histogram.of(RANDOM.normal(size=1000).astype(np.float32)),
-        **{name: Histogram.of(np.maximum(RANDOM.normal(size=1000), 0).astype(np.float32)) for name in "abc"},
-    },
-)
+from qonnx_tools.topology import Normalization
 
 
 @pytest.mark.parametrize("name", schemes())
@@ -141,7 +108,7 @@ def test_a_merged_batch_norm_multiplies_behind_the_accumulator():
 
 
 def test_a_separate_batch_norm_reads_a_format_of_its_own_width():
-    stored = Histogram.of(RANDOM.normal(size=1000).astype(np.float32))
+    stored = Histogram.of(np.random.default_rng(3).normal(size=1000).astype(np.float32))
     tensors = with_normalization(stored, BatchNorm.SEPARATE)
     assert tensors["first.out"].format.bits == 12
     assert tensors["a"].format.bits == 8
