@@ -1,18 +1,12 @@
-"""Build nodes of the ops on codes, usable ones that then go wrong, and run them: each runs or raises, never a crash.
+"""Nodes of the ops on codes, usable ones that then go wrong. Run by fuzz.py, with the compiled library as argument."""
 
-Also meant for a build with sanitizers; custom_ops/README.md says how.
-"""
-
-import argparse
 import random
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper
-
-from qonnx_tools.runtime import library_path
+from fuzz_case import Case, main, one_node
+from onnx import helper
 
 Inputs = list[np.ndarray | None]
 DTYPES = (np.uint8, np.int8, np.uint16, np.int16)
@@ -167,8 +161,8 @@ def spoil(source: random.Random, inputs: Inputs, attributes: dict[str, Any]) -> 
         inputs.pop()
 
 
-def attempt(source: random.Random) -> None:
-    """Build one node and run it twice."""
+def draw(source: random.Random) -> Case:
+    """A node that is usable, or was before something in it was spoiled."""
     op = source.choice((*list(MAKERS) * 3, *SIMPLE))
     inputs, attributes = MAKERS[op](source) if op in MAKERS else simple(source, op)
     for _ in range(source.choice((0, 0, 1, 1, 2))):
@@ -176,49 +170,13 @@ def attempt(source: random.Random) -> None:
     names = ["" if value is None else f"i{position}" for position, value in enumerate(inputs)]
     given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
     data = 2 if op in ("FixedAdd", "FixedMul") else 1
-    fixed = {name for name in names[data:] if source.random() < 0.85} | {
-        n for n in names[:data] if source.random() < 0.03
-    }
-    free = {name: value for name, value in given.items() if name not in fixed}
-    infos = [
-        helper.make_tensor_value_info(
-            name,
-            TensorProto.STRING if value.dtype.kind == "U" else helper.np_dtype_to_tensor_dtype(value.dtype),
-            source.choice((value.shape, value.shape, None, [None] * value.ndim)),
-        )
-        for name, value in free.items()
-    ]
+    fixed = {name for name in names[data:] if source.random() < 0.85}
+    fixed |= {name for name in names[:data] if source.random() < 0.03}
     to = attributes.get("to", 1)
     declared = to if isinstance(to, int) and 0 < to < 12 and source.random() < 0.9 else source.choice((1, 2, 3, 6, 7))
     node = helper.make_node(op, names, ["y"], name="n", domain="qonnx_tools.ops", **attributes)
-    constants = [numpy_helper.from_array(given[name], name) for name in given if name in fixed]
-    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", declared, None)], constants)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("qonnx_tools.ops", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 2
-    options.register_custom_ops_library(str(library_path()))
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for _ in range(2):
-        session.run(None, free)
-
-
-def main() -> None:
-    """Run the cases; print how many ran and how many were refused."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    source = random.Random(options.seed)  # noqa: S311  # not for secrets
-    refused = 0
-    for _ in range(options.cases):
-        try:
-            attempt(source)
-        except Exception:  # noqa: BLE001  # onnxruntime raises several kinds; any will do
-            refused += 1
-    print(f"{options.cases} nodes, {refused} refused")  # noqa: T201
+    return one_node(source, node, given, fixed, declared)
 
 
 if __name__ == "__main__":
-    main()
+    main(draw, __doc__)

@@ -1,16 +1,10 @@
-"""Build nodes with random, mostly wrong, inputs and attributes and run them: each must run or raise, never crash.
+"""Nodes of the ops on floats with random, mostly wrong, inputs and attributes. Run by fuzz.py, as fuzz_codes.py is."""
 
-Also meant for a build with sanitizers; custom_ops/README.md says how.
-"""
-
-import argparse
 import random
 
 import numpy as np
-import onnxruntime as ort
-from onnx import helper, numpy_helper
-
-from qonnx_tools.runtime import library_path
+from fuzz_case import Case, main, one_node
+from onnx import helper
 
 OPS = {
     ("qonnx_tools.ops", "FixedQuant"): (2, ("bits", "signed", "narrow", "rounding")),
@@ -70,57 +64,19 @@ def attributes(source: random.Random, names: tuple[str, ...]) -> dict:
     return {name: value for name, value in chosen.items() if value != []}
 
 
-def attempt(source: random.Random) -> None:
-    """Build one node and run it twice."""
+def draw(source: random.Random) -> Case:
+    """A node that is usable, or nearly so."""
     (domain, op), (count, names) = source.choice(list(OPS.items()))
     count = max(0, count + source.choice((0,) * 18 + (-1, 1)))
     inputs = [tensor(source, position) for position in range(count)]
     if op == "FixedQuant" and count > 1 and source.random() < 0.95:
         inputs[1] = np.nan_to_num(inputs[1].astype(np.float32), posinf=3).clip(-(2**40), 2**40).astype(np.int64)
     labels = [f"i{position}" if source.random() > 0.02 else "" for position in range(count)]
-    constant = [bool(label) and source.random() < 0.6 for label in labels]
-    free, fixed = [], []
-    for label, value, is_constant in zip(labels, inputs, constant, strict=True):
-        if is_constant:
-            fixed.append(numpy_helper.from_array(value, label))
-        elif label:
-            free.append((label, value))
-    infos = [
-        helper.make_tensor_value_info(
-            label,
-            helper.np_dtype_to_tensor_dtype(value.dtype) if value.dtype.kind != "U" else 8,
-            source.choice((value.shape, None, [None] * value.ndim)),
-        )
-        for label, value in free
-    ]
+    given = {label: value for label, value in zip(labels, inputs, strict=True) if label}
+    fixed = {label for label in given if source.random() < 0.6}
     node = helper.make_node(op, labels, ["y"], name="n", domain=domain, **attributes(source, names))
-    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", 1, None)], fixed)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 2
-    options.register_custom_ops_library(str(library_path()))
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for _ in range(2):
-        session.run(None, dict(free))
-
-
-def main() -> None:
-    """Run the cases; print how many ran and how many were refused."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    source = random.Random(options.seed)  # noqa: S311  # not for secrets
-    refused = 0
-    for _ in range(options.cases):
-        try:
-            attempt(source)
-        except Exception:  # noqa: BLE001  # onnxruntime raises several kinds; any will do
-            refused += 1
-    print(f"{options.cases} nodes, {refused} refused")  # noqa: T201
+    return one_node(source, node, given, fixed, 1)
 
 
 if __name__ == "__main__":
-    main()
+    main(draw, __doc__)

@@ -135,7 +135,10 @@ def branches(net: _Builder) -> None:
 
 
 def pool(net: _Builder) -> None:
-    """MaxPool or AveragePool of any window that fits, or of the whole map."""
+    """MaxPool or AveragePool of any window that fits, or of the whole map.
+
+    No MaxPool reads a Pad: onnxruntime, up to 1.31, fuses the two as if what is padded were no zeros.
+    """
     spatial = net.shape[1:]
     if net.chance(4):
         net.x = net.node("GlobalAveragePool", [net.x])
@@ -146,7 +149,7 @@ def pool(net: _Builder) -> None:
     most = min(kernel) - 1
     pads = net.sizes(0, min(1, most), 2 * len(spatial))
     attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads}
-    if net.chance(2):
+    if net.nodes[-1].op_type != "Pad" and net.chance(2):
         net.x = net.node("MaxPool", [net.x], **attributes)
     else:
         net.x = net.node("AveragePool", [net.x], count_include_pad=1, **attributes)

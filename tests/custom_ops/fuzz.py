@@ -1,0 +1,120 @@
+"""Fuzz the compiled library under AddressSanitizer and UBSan: every node, however malformed, runs or is refused.
+
+    python tests/custom_ops/fuzz.py [--cases N] [--seed S] [--levels LEVEL ...] [--library FILE]
+
+Builds the library with both sanitizers in a temporary folder, with `pip wheel`, and runs the fuzzers beside this file
+in processes that preload the sanitizers: fuzz_codes.py (ops on codes), fuzz_nodes.py (quantizers on floats) and
+fuzz_table.py (every op of the table, from its definition alone), N cases each at every SIMD level. Prints how many
+nodes of each op ran and how many were refused with a status. The first crash, report of a sanitizer or hang ends it
+with exit status 1 and the command that repeats the case.
+
+--library fuzzes a library that is there, without sanitizers. Exit status 3: the compiler has no sanitizers.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FUZZERS = ("fuzz_codes", "fuzz_nodes", "fuzz_table")
+LEVELS = ("portable", "v2", "v3", "v4")
+RUNTIMES = ("libasan.so", "libubsan.so", "libstdc++.so.6")
+"""Preloaded in this order; without the last, AddressSanitizer does not find the exceptions that it intercepts."""
+NO_SANITIZERS = 3
+SECONDS_A_CASE, LEAST_SECONDS = 3, 120
+ENDING = 6000
+"""Characters of a report that are shown."""
+
+
+def runtimes() -> list[str]:
+    """The sanitizers' libraries; ends the program where the compiler has none."""
+    compiler = os.environ.get("CXX", "g++")
+    found = []
+    for name in RUNTIMES:
+        done = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        path = Path(done.stdout.strip())
+        if not path.is_absolute():
+            sys.stderr.write(f"{compiler} has no {name}: nothing was fuzzed\n")
+            raise SystemExit(NO_SANITIZERS)
+        found.append(str(path))
+    return found
+
+
+def build(folder: Path) -> Path:
+    """Compile the library with the sanitizers and return it."""
+    settings = {"cmake.define.QONNX_TOOLS_SANITIZE": "address,undefined", "build-dir": str(folder / "build")}
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
+    command += [f"--config-settings={key}={value}" for key, value in settings.items()]
+    subprocess.run([*command, str(HERE.parent.parent)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (member,) = [name for name in archive.namelist() if name.endswith(".so")]
+        return Path(archive.extract(member, folder))
+
+
+def fuzz(fuzzer: str, library: Path, environment: dict[str, str], options: argparse.Namespace) -> Counter[str]:
+    """Run one fuzzer; return how many nodes of each op ran and were refused, or end the program."""
+    command = [sys.executable, str(HERE / f"{fuzzer}.py"), str(library), "--seed", str(options.seed)]
+    try:
+        done = subprocess.run(
+            [*command, "--cases", str(options.cases)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=LEAST_SECONDS + SECONDS_A_CASE * options.cases,
+        )
+        status, output, report = f"status {done.returncode}", done.stdout, done.stderr
+        good = done.returncode == 0
+    except subprocess.TimeoutExpired as error:
+        status, good = "no end", False
+        output, report = ((part or b"").decode() for part in (error.stdout, error.stderr))
+    cases = [line.split() for line in output.splitlines()]
+    if not good or len(cases) != options.cases:
+        number, op = (cases or [["0", "no node"]])[-1][:2]
+        again = " ".join([*command, "--first", number, "--cases", "1"])
+        named = {
+            key: environment[key] for key in ("QONNX_TOOLS_SIMD", "LD_PRELOAD", "ASAN_OPTIONS") if key in environment
+        }
+        variables = " ".join(f'{key}="{value}"' for key, value in named.items())
+        sys.stderr.write(f"{report[-ENDING:]}\ncase {number}, {op}: {status}; repeat with\n{variables} {again}\n")
+        raise SystemExit(1)
+    return Counter(f"{op} {outcome}" for _, op, outcome in cases)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build, fuzz, print the counts."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--cases", type=int, default=1000, help="of each fuzzer at each level")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--levels", nargs="+", choices=LEVELS, default=LEVELS)
+    parser.add_argument("--library", type=Path, help="fuzz this one, without sanitizers")
+    options = parser.parse_args(arguments)
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ}
+        if options.library is None:
+            checks = "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024"
+            environment |= {"LD_PRELOAD": " ".join(runtimes()), "ASAN_OPTIONS": checks}
+        library = options.library or build(Path(folder))
+        for level in options.levels:
+            for fuzzer in FUZZERS:
+                counts += fuzz(fuzzer, library, environment | {"QONNX_TOOLS_SIMD": level}, options)
+    width = max(map(len, counts))
+    for op in sorted({name.split()[0] for name in counts}):
+        ran, refused = counts[f"{op} ran"], counts[f"{op} refused"]
+        sys.stdout.write(f"{op:{width}} {ran:7,} ran {refused:7,} refused\n")
+    ran, refused = (sum(n for name, n in counts.items() if name.endswith(end)) for end in (" ran", " refused"))
+    sanitized = "without sanitizers" if options.library else "under AddressSanitizer and UBSan"
+    levels = ", ".join(options.levels)
+    sys.stdout.write(f"{ran + refused:,} nodes {sanitized} ({levels}): {ran:,} ran, {refused:,} refused, no crash\n")
+
+
+if __name__ == "__main__":
+    main()
