@@ -113,6 +113,16 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
         "FixedAdd": ([x, codes(source, source.choice((shape, (), (1,)))), *lefts, shift], output(source)),
         "FixedMul": ([x, codes(source, source.choice((shape, (), (1,)))), shift], output(source)),
         "FixedAveragePool": ([x, multiplier, shift], window | output(source)),
+        "FixedMaxPool": (
+            [x],
+            {
+                "kernel_shape": [source.randint(1, 3), source.randint(1, 3)],
+                "strides": [source.randint(1, 3), source.randint(1, 3)],
+                "pads": [source.randint(0, 1) for _ in range(4)],
+                "dilations": [source.randint(1, 2), source.randint(1, 2)],
+                "to": int(helper.np_dtype_to_tensor_dtype(x.dtype)),
+            },
+        ),
         "Lookup": ([x, table], {"input_bits": bits, "input_signed": source.randint(0, 1), "to": to}),
     }
     return cases[op]
@@ -126,7 +136,7 @@ MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
 }
 SIMPLE = (
     *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
-    *("FixedAdd", "FixedMul", "FixedAveragePool", "Lookup"),
+    *("FixedAdd", "FixedMul", "FixedAveragePool", "FixedMaxPool", "Lookup"),
 )
 
 
