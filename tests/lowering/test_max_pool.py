@@ -45,7 +45,7 @@ def check(source, shape, bits=8):
     np.testing.assert_array_equal(
         found, ort.InferenceSession(proto.SerializeToString(), options).run(None, {"x": x})[0]
     )
-    simulation = convert(source, activation_bits=bits).model
+    simulation = convert(source, activation_bits=bits, target="simulation").model
     np.testing.assert_array_equal(found, session(simulation).run(None, {"x": x})[0])
     (pooling,) = nodes(native.model.graph, "qonnx_tools.ops::FixedMaxPool")
     return pooling.attrs
@@ -103,7 +103,8 @@ CEIL = "MaxPool <kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1>"
     ],
 )
 def test_what_it_declines(pool, shape, change, reason):
-    simulation = convert(model(pool, result="N, 4, 1, 1" if pool == "GlobalMaxPool" else "N, 4, R, C")).model
+    result = "N, 4, 1, 1" if pool == "GlobalMaxPool" else "N, 4, R, C"
+    simulation = convert(model(pool, result=result), target="simulation").model
     (node,) = nodes(simulation.graph, "MaxPool", "GlobalMaxPool")
     node.inputs[0].shape = shape
     node.attrs.update(change)
