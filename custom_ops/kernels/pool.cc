@@ -27,7 +27,11 @@ struct Sum {
   using Partial = Sum<std::int32_t>;
   static constexpr T kPadding = 0;
 
-  static Vector<T> Of(Vector<T> a, Vector<T> b) { return a + b; }
+  // Unsigned, as the lanes of a register beyond the end of a map hold anything.
+  static Vector<T> Of(Vector<T> a, Vector<T> b) {
+    using Lanes = Vector<std::make_unsigned_t<T>>;
+    return reinterpret_cast<Vector<T>>(reinterpret_cast<Lanes>(a) + reinterpret_cast<Lanes>(b));
+  }
   static T Of(T a, T b) { return a + b; }
 };
 
