@@ -28,6 +28,8 @@ RUNTIMES = ("libasan.so", "libubsan.so", "libstdc++.so.6")
 """Preloaded in this order; without the last, AddressSanitizer does not find the exceptions that it intercepts."""
 NO_SANITIZERS = 3
 SECONDS_A_CASE, LEAST_SECONDS = 3, 120
+UNSUPPORTED = "does not run level"
+"""What the library says of a SIMD level that the CPU lacks."""
 ENDING = 6000
 """Characters of a report that are shown."""
 
@@ -59,7 +61,10 @@ def build(folder: Path) -> Path:
 
 
 def fuzz(fuzzer: str, library: Path, environment: dict[str, str], options: argparse.Namespace) -> Counter[str]:
-    """Run one fuzzer; return how many nodes of each op ran and were refused, or end the program."""
+    """Run one fuzzer; return how many nodes of each op ran and were refused, or end the program.
+
+    Nothing is counted at a SIMD level that the CPU lacks.
+    """
     command = [sys.executable, str(HERE / f"{fuzzer}.py"), str(library), "--seed", str(options.seed)]
     try:
         done = subprocess.run(
@@ -75,6 +80,8 @@ def fuzz(fuzzer: str, library: Path, environment: dict[str, str], options: argpa
     except subprocess.TimeoutExpired as error:
         status, good = "no end", False
         output, report = ((part or b"").decode() for part in (error.stdout, error.stderr))
+    if not good and UNSUPPORTED in report:
+        return Counter()
     cases = [line.split() for line in output.splitlines()]
     if not good or len(cases) != options.cases:
         number, op = (cases or [["0", "no node"]])[-1][:2]
@@ -97,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--library", type=Path, help="fuzz this one, without sanitizers")
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
+    levels: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ}
         if options.library is None:
@@ -104,16 +112,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             environment |= {"LD_PRELOAD": " ".join(runtimes()), "ASAN_OPTIONS": checks}
         library = options.library or build(Path(folder))
         for level in options.levels:
-            for fuzzer in FUZZERS:
-                counts += fuzz(fuzzer, library, environment | {"QONNX_TOOLS_SIMD": level}, options)
+            found = [fuzz(each, library, environment | {"QONNX_TOOLS_SIMD": level}, options) for each in FUZZERS]
+            counts += sum(found, Counter())
+            if any(found):
+                levels.append(level)
+            else:
+                sys.stdout.write(f"level {level} is left out: this CPU does not run it\n")
     width = max(map(len, counts))
     for op in sorted({name.split()[0] for name in counts}):
         ran, refused = counts[f"{op} ran"], counts[f"{op} refused"]
         sys.stdout.write(f"{op:{width}} {ran:7,} ran {refused:7,} refused\n")
     ran, refused = (sum(n for name, n in counts.items() if name.endswith(end)) for end in (" ran", " refused"))
     sanitized = "without sanitizers" if options.library else "under AddressSanitizer and UBSan"
-    levels = ", ".join(options.levels)
-    sys.stdout.write(f"{ran + refused:,} nodes {sanitized} ({levels}): {ran:,} ran, {refused:,} refused, no crash\n")
+    sys.stdout.write(
+        f"{ran + refused:,} nodes {sanitized} ({', '.join(levels)}): {ran:,} ran, {refused:,} refused, no crash\n"
+    )
 
 
 if __name__ == "__main__":
