@@ -36,8 +36,14 @@ struct Convolution::Task {
   std::size_t pixels;
   std::size_t first_row;
   std::size_t end_row;
+};
 
-  std::size_t Groups() const { return Ceil(pixels, kGroup); }
+// What is finished at once: some rows of some pixels.
+struct Convolution::Block {
+  std::size_t first_row;
+  std::size_t rows;
+  std::size_t first_pixel;
+  std::size_t pixels;
 };
 
 Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
@@ -57,37 +63,47 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
 template <typename Sum>
 void Convolution::RunRows(const ImageSize& size, const Task& task,
                           const std::int32_t* panel) const {
-  const std::size_t out_pixels = size.out[0] * size.out[1];
-  const std::size_t pitch = PackedWeights::Pitch(task.Groups());
-  const std::size_t sums_size = weights_.SumsSize(task.Groups());
-  auto* const sums = ScratchOf<Sum>(ScratchUse::kAccumulators, 2 * sums_size);
-  auto* const few = reinterpret_cast<std::int32_t*>(sums + sums_size);
+  auto* const sums = ScratchOf<Sum>(ScratchUse::kAccumulators, 2 * weights_.SumsSize());
+  auto* const few = reinterpret_cast<std::int32_t*>(sums + weights_.SumsSize());
   const std::size_t block = weights_.BlockRows();
   for (std::size_t first = task.first_row; first < task.end_row; first += block) {
     const std::size_t rows = std::min(block, task.end_row - first);
-    weights_.Sums({.group = task.panel.group,
-                   .first = first,
-                   .count = rows,
-                   .panel = panel,
-                   .column_groups = task.Groups()},
-                  few, sums);
-    for (std::size_t done = 0; done < task.pixels;) {
-      const std::size_t image = (task.first_pixel + done) / out_pixels;
-      const std::size_t pixel = (task.first_pixel + done) % out_pixels;
-      const std::size_t count = std::min(out_pixels - pixel, task.pixels - done);
-      for (std::size_t row = 0; row < rows; ++row) {
-        const std::size_t channel = task.panel.group * geometry_.out_channels + first + row;
-        const std::size_t plane = image * geometry_.groups * geometry_.out_channels + channel;
-        epilogue_.Row(channel, sums + row * pitch + done,
-                      task.y + (plane * out_pixels + pixel) * y_size_, count);
-      }
-      done += count;
+    for (std::size_t done = 0; done < task.pixels; done += kBlockTiles * kColumns) {
+      const std::size_t pixels = std::min(kBlockTiles * kColumns, task.pixels - done);
+      weights_.Sums({.group = task.panel.group,
+                     .first = first,
+                     .count = rows,
+                     .panel = panel + done / kColumns * weights_.Layout().TileSize(),
+                     .column_groups = Ceil(pixels, kGroup)},
+                    few, sums);
+      Finish(size, task, {first, rows, task.first_pixel + done, pixels}, sums);
     }
   }
 }
 
+template <typename Sum>
+void Convolution::Finish(const ImageSize& size, const Task& task, const Block& block,
+                         const Sum* sums) const {
+  const std::size_t out_pixels = size.out[0] * size.out[1];
+  const std::size_t channel = task.panel.group * geometry_.out_channels + block.first_row;
+  for (std::size_t done = 0; done < block.pixels;) {
+    const std::size_t image = (block.first_pixel + done) / out_pixels;
+    const std::size_t pixel = (block.first_pixel + done) % out_pixels;
+    const std::size_t plane = image * geometry_.groups * geometry_.out_channels + channel;
+    const std::size_t count = std::min(out_pixels - pixel, block.pixels - done);
+    epilogue_.Rows(channel,
+                   AccumulatorRows<Sum>{.sums = sums + done,
+                                        .pitch = PackedWeights::kPitch,
+                                        .rows = block.rows,
+                                        .count = count,
+                                        .y = task.y + (plane * out_pixels + pixel) * y_size_,
+                                        .y_pitch = out_pixels});
+    done += count;
+  }
+}
+
 void Convolution::RunTask(const ImageSize& size, const Task& task) const {
-  const std::size_t tiles = Ceil(task.Groups(), kGroups);
+  const std::size_t tiles = Ceil(task.pixels, kColumns);
   auto* const panel =
       ScratchOf<std::int32_t>(ScratchUse::kConvolutionPanel, tiles * weights_.Layout().TileSize());
   if (filled != task.panel) {

@@ -35,10 +35,13 @@ class Convolution final : public ConvolutionPlan {
 
  private:
   struct Task;
+  struct Block;
 
   void RunTask(const ImageSize& size, const Task& task) const;
   template <typename Sum>
   void RunRows(const ImageSize& size, const Task& task, const std::int32_t* panel) const;
+  template <typename Sum>
+  void Finish(const ImageSize& size, const Task& task, const Block& block, const Sum* sums) const;
 
   ConvolutionGeometry geometry_;
   std::size_t y_size_;

@@ -8,6 +8,8 @@
 namespace qonnx_tools {
 namespace {
 
+using Wide = unsigned __int128;
+
 constexpr std::uint64_t kTwo31 = std::uint64_t{1} << 31;
 constexpr std::uint64_t kTwo63 = std::uint64_t{1} << 63;
 
@@ -19,12 +21,41 @@ std::int64_t AddModular(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
 
+// What finish.h adds before its shift.
+struct RoundingTerms {
+  std::int64_t constant;
+  std::int64_t look;
+  std::int64_t mask;
+};
+
+RoundingTerms TermsOf(int rounding, std::int64_t shift, int lane_bits) {
+  const std::int64_t all = (std::int64_t{1} << shift) - 1;
+  const std::int64_t half = (all + 1) >> 1;
+  const std::int64_t some = shift > 0 ? 1 : 0;
+  const std::int64_t sign = lane_bits - 1;
+  switch (static_cast<Rounding>(rounding)) {
+    case Rounding::kHalfEven:
+      return {half - some, shift, some};
+    case Rounding::kHalfUp:
+      return {half, sign, 0};
+    case Rounding::kHalfAway:
+      return {half, sign, -some};
+    case Rounding::kFloor:
+      return {0, sign, 0};
+    case Rounding::kCeil:
+      return {all, sign, 0};
+    case Rounding::kTowardZero:
+      break;
+  }
+  return {0, sign, all};
+}
+
 }  // namespace
 
 Epilogue::Epilogue(const OutputFormat& format, int accumulator_bits,
                    const ChannelParameters& parameters, const std::vector<std::uint64_t>& bound,
                    const std::vector<std::int64_t>& correction)
-    : format_(format), kernels_(&AtSelectedLevel<RequantizeTable>()), parameters_(parameters) {
+    : format_(format), parameters_(parameters) {
   const std::uint64_t limit = std::uint64_t{1} << (accumulator_bits - 1);
   std::uint64_t largest = 0;
   for (std::size_t m = 0; m < bound.size(); ++m) {
@@ -35,26 +66,43 @@ Epilogue::Epilogue(const OutputFormat& format, int accumulator_bits,
   unused32_ = wraps ? std::max(0, 32 - accumulator_bits) : 0;
   unused64_ = wraps ? 64 - accumulator_bits : 0;
   if (wraps) largest = limit;
-  narrow_ = takes32_ && largest < kTwo31;
   for (std::size_t m = 0; m < bound.size(); ++m) {
-    std::int64_t& bias = parameters_.bias[m];
-    std::int64_t& addend = parameters_.addend[m];
-    const bool plain =
-        parameters_.multiplier[m] == 1 && parameters_.shift[m] >= 0 && parameters_.shift[m] <= 30;
-    const std::uint64_t extra = Magnitude(addend);
-    narrow_ &= plain && (extra == 0 || !wraps) && extra < kTwo31 &&
-               largest + extra + (std::uint64_t{1} << (plain ? parameters_.shift[m] : 0)) < kTwo31;
-    bias = AddModular(bias, correction[m]);
+    fit_ = std::max(fit_, FitOf(m, largest));
+    parameters_.bias[m] = AddModular(parameters_.bias[m], correction[m]);
   }
-  if (!narrow_) return;
-  for (std::size_t m = 0; m < bound.size(); ++m) {
-    const std::int64_t bias = AddModular(parameters_.bias[m], parameters_.addend[m]);
-    narrow_bias_.push_back(static_cast<std::int32_t>(bias));
-    narrow_shift_.push_back(static_cast<std::int32_t>(parameters_.shift[m]));
+  for (std::size_t m = 0; m < bound.size() && fit_ != Fit::kAny; ++m) {
+    const std::int64_t bias = parameters_.bias[m];
+    const std::int64_t addend = parameters_.addend[m];
+    const std::int64_t shift = parameters_.shift[m];
+    const RoundingTerms terms = TermsOf(format_.rounding, shift, fit_ == Fit::kNarrow ? 32 : 64);
+    if (fit_ == Fit::kNarrow) {
+      // No addend where the sum wraps.
+      narrow_.push_back({static_cast<std::int32_t>(AddModular(bias, addend)),
+                         static_cast<std::int32_t>(terms.constant),
+                         static_cast<std::int32_t>(terms.look),
+                         static_cast<std::int32_t>(terms.mask), static_cast<std::int32_t>(shift)});
+    } else {
+      wide_.push_back(
+          {bias, parameters_.multiplier[m], addend, terms.constant, terms.look, terms.mask, shift});
+    }
   }
 }
 
-Requantization Epilogue::Wide(int unused_bits) const {
+// `largest` is that of |v| in finish.h.
+Epilogue::Fit Epilogue::FitOf(std::size_t channel, std::uint64_t largest) const {
+  const std::int64_t shift = parameters_.shift[channel];
+  const std::int64_t multiplier = parameters_.multiplier[channel];
+  const std::uint64_t addend = Magnitude(parameters_.addend[channel]);
+  if (shift < 0 || shift > 62) return Fit::kAny;
+  const Wide t = static_cast<Wide>(largest) * Magnitude(multiplier) + addend;
+  const Wide sum = t + (std::uint64_t{1} << shift);
+  const bool plain = multiplier == 1 && (addend == 0 || (unused32_ == 0 && unused64_ == 0));
+  if (takes32_ && plain && shift <= 30 && sum < kTwo31) return Fit::kNarrow;
+  if (sum >= kTwo63 || (takes32_ && (sum >> shift) + 1 >= kTwo31)) return Fit::kAny;
+  return Fit::kWide;
+}
+
+Requantization Epilogue::Any(int unused_bits) const {
   return {parameters_.bias.data(),
           parameters_.multiplier.data(),
           parameters_.addend.data(),
@@ -64,39 +112,63 @@ Requantization Epilogue::Wide(int unused_bits) const {
           format_.high};
 }
 
-void Epilogue::Row(std::size_t channel, std::int32_t* accumulators, void* y,
-                   std::size_t count) const {
+template <typename Sum>
+SumRows<Sum> Epilogue::Fitting(const AccumulatorRows<Sum>& rows, int unused_bits) const {
+  return {rows.sums,    rows.pitch,  rows.rows,   rows.count,  rows.y,
+          rows.y_pitch, unused_bits, format_.low, format_.high};
+}
+
+void Epilogue::Rows(std::size_t channel, const AccumulatorRows<std::int32_t>& rows) const {
   const auto carrier = static_cast<std::size_t>(format_.carrier);
-  if (narrow_) {
-    const NarrowRequantization by = {narrow_bias_.data(), narrow_shift_.data(), unused32_,
-                                     format_.low, format_.high};
-    kernels_->narrow[format_.rounding][carrier](by, channel, accumulators, y, count);
-    return;
+  const auto& finish = AtSelectedLevel<FinishTable>();
+  if (fit_ == Fit::kNarrow) {
+    return finish.narrow[carrier](&narrow_[channel], Fitting(rows, unused32_));
   }
-  kernels_->uniform32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators,
-                                        count);
-  kernels_->store[carrier](accumulators, y, count);
+  if (fit_ == Fit::kWide) {
+    return finish.wide32[carrier](&wide_[channel], Fitting(rows, unused32_));
+  }
+  const auto& requantize = AtSelectedLevel<RequantizeTable>();
+  auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, rows.count);
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    requantize.uniform32[format_.rounding](Any(unused32_), channel + i, rows.sums + i * rows.pitch,
+                                           codes, rows.count);
+    requantize.store[carrier](
+        codes, static_cast<std::uint8_t*>(rows.y) + i * rows.y_pitch * SizeOf(format_.carrier),
+        rows.count);
+  }
+}
+
+void Epilogue::Rows(std::size_t channel, const AccumulatorRows<std::int64_t>& rows) const {
+  const auto carrier = static_cast<std::size_t>(format_.carrier);
+  if (fit_ == Fit::kWide) {
+    return AtSelectedLevel<FinishTable>().wide64[carrier](&wide_[channel],
+                                                          Fitting(rows, unused64_));
+  }
+  const auto& requantize = AtSelectedLevel<RequantizeTable>();
+  auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, rows.count);
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    requantize.uniform64[format_.rounding](Any(unused64_), channel + i, rows.sums + i * rows.pitch,
+                                           codes, rows.count);
+    requantize.store[carrier](
+        codes, static_cast<std::uint8_t*>(rows.y) + i * rows.y_pitch * SizeOf(format_.carrier),
+        rows.count);
+  }
 }
 
 void Epilogue::Across(std::size_t channel, std::int32_t* accumulators, void* y,
                       std::size_t count) const {
-  kernels_->varying32[format_.rounding](Wide(unused32_), channel, accumulators, accumulators,
-                                        count);
-  kernels_->store[static_cast<std::size_t>(format_.carrier)](accumulators, y, count);
-}
-
-void Epilogue::Row(std::size_t channel, std::int64_t* accumulators, void* y,
-                   std::size_t count) const {
-  auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, count);
-  kernels_->uniform64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
-  kernels_->store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
+  const auto& requantize = AtSelectedLevel<RequantizeTable>();
+  requantize.varying32[format_.rounding](Any(unused32_), channel, accumulators, accumulators,
+                                         count);
+  requantize.store[static_cast<std::size_t>(format_.carrier)](accumulators, y, count);
 }
 
 void Epilogue::Across(std::size_t channel, std::int64_t* accumulators, void* y,
                       std::size_t count) const {
+  const auto& requantize = AtSelectedLevel<RequantizeTable>();
   auto* const codes = ScratchOf<std::int32_t>(ScratchUse::kRow, count);
-  kernels_->varying64[format_.rounding](Wide(unused64_), channel, accumulators, codes, count);
-  kernels_->store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
+  requantize.varying64[format_.rounding](Any(unused64_), channel, accumulators, codes, count);
+  requantize.store[static_cast<std::size_t>(format_.carrier)](codes, y, count);
 }
 
 }  // namespace qonnx_tools

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "integer/output_format.h"
+#include "kernels/finish.h"
 #include "kernels/requantize.h"
 
 namespace qonnx_tools {
@@ -20,6 +21,17 @@ struct ChannelParameters {
   std::vector<std::int64_t> shift;
 };
 
+// Rows of accumulators, one a channel, and where their codes go.
+template <typename Sum>
+struct AccumulatorRows {
+  const Sum* sums;
+  std::size_t pitch;  // from row to row
+  std::size_t rows;
+  std::size_t count;  // of a row
+  void* y;
+  std::size_t y_pitch;  // in codes
+};
+
 class Epilogue {
  public:
   // `bound` is the largest |accumulator| of each channel before the bias, saturated to 2^63;
@@ -30,25 +42,35 @@ class Epilogue {
   // Whether accumulators modulo 2^32 are enough.
   bool Takes32() const { return takes32_; }
 
-  // All of one channel.
-  void Row(std::size_t channel, std::int32_t* accumulators, void* y, std::size_t count) const;
-  void Row(std::size_t channel, std::int64_t* accumulators, void* y, std::size_t count) const;
   // Of channel, channel + 1, ...
+  void Rows(std::size_t channel, const AccumulatorRows<std::int32_t>& rows) const;
+  void Rows(std::size_t channel, const AccumulatorRows<std::int64_t>& rows) const;
+  // All of one channel.
+  template <typename Sum>
+  void Row(std::size_t channel, const Sum* accumulators, void* y, std::size_t count) const {
+    Rows(channel, AccumulatorRows<Sum>{accumulators, 0, 1, count, y, 0});
+  }
+  // One of each channel: channel, channel + 1, ...
   void Across(std::size_t channel, std::int32_t* accumulators, void* y, std::size_t count) const;
   void Across(std::size_t channel, std::int64_t* accumulators, void* y, std::size_t count) const;
 
  private:
-  Requantization Wide(int unused_bits) const;
+  // What all numbers on the way to the codes are known to fit.
+  enum class Fit { kNarrow, kWide, kAny };
+
+  Fit FitOf(std::size_t channel, std::uint64_t largest) const;
+  Requantization Any(int unused_bits) const;
+  template <typename Sum>
+  SumRows<Sum> Fitting(const AccumulatorRows<Sum>& rows, int unused_bits) const;
 
   OutputFormat format_;
-  const RequantizeTable* kernels_;
   ChannelParameters parameters_;
   int unused32_ = 0;
   int unused64_ = 0;
   bool takes32_ = false;
-  bool narrow_ = false;
-  std::vector<std::int32_t> narrow_bias_;
-  std::vector<std::int32_t> narrow_shift_;
+  Fit fit_ = Fit::kNarrow;
+  std::vector<NarrowRow> narrow_;
+  std::vector<WideRow> wide_;
 };
 
 }  // namespace qonnx_tools

@@ -111,15 +111,6 @@ void PackedWeights::PackBlock(const WeightMatrix& ordered, int plane, std::size_
   }
 }
 
-std::size_t PackedWeights::Pitch(std::size_t column_groups) {
-  // An odd number of groups, so that rows do not crowd in a few sets of the cache.
-  return (column_groups | 1) * kGroup;
-}
-
-std::size_t PackedWeights::SumsSize(std::size_t column_groups) const {
-  return block_rows_ * Pitch(column_groups);
-}
-
 void PackedWeights::Multiply(const ProductRows& rows, const Term& term, bool accumulate,
                              std::int32_t* c) const {
   const std::size_t together = tiles_ ? kTileRows : rows.count;
@@ -131,7 +122,7 @@ void PackedWeights::Multiply(const ProductRows& rows, const Term& term, bool acc
   factors.rows = Rows(rows.count);
   factors.b_step = kColumns;
   factors.steps = term.steps;
-  factors.c_row = Pitch(rows.column_groups);
+  factors.c_row = kPitch;
   factors.accumulate = accumulate;
   for (std::size_t first = 0; first < rows.column_groups; first += kGroups) {
     factors.b = rows.panel + first / kGroups * layout_.TileSize() + term.panel_step * kColumns;
@@ -142,16 +133,16 @@ void PackedWeights::Multiply(const ProductRows& rows, const Term& term, bool acc
 }
 
 void PackedWeights::Sums(const ProductRows& rows, std::int32_t* few, std::int32_t* sums) const {
-  const std::size_t size = Rows(rows.count) * Pitch(rows.column_groups);
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const bool plain = terms_[i].shift == 0;
     Multiply(rows, terms_[i], plain && i > 0, plain ? sums : few);
-    if (!plain) AtSelectedLevel<MultiplyTable>().add(few, terms_[i].shift, sums, size);
+    if (plain) continue;
+    AtSelectedLevel<MultiplyTable>().add(few, terms_[i].shift, sums, Rows(rows.count) * kPitch);
   }
 }
 
 void PackedWeights::Sums(const ProductRows& rows, std::int32_t* few, std::int64_t* sums) const {
-  const std::size_t size = Rows(rows.count) * Pitch(rows.column_groups);
+  const std::size_t size = Rows(rows.count) * kPitch;
   std::fill_n(sums, size, 0);
   for (const Term& term : terms_) {
     Multiply(rows, term, false, few);

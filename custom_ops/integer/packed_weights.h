@@ -23,13 +23,15 @@ struct PanelLayout {
   std::size_t TileSize() const { return planes.size() * steps * kColumns; }
 };
 
+inline constexpr std::size_t kBlockTiles = 4;  // that are multiplied before their sums are read
+
 // Rows of one group and what they are multiplied with.
 struct ProductRows {
   std::size_t group;
   std::size_t first;  // a multiple of BlockRows()
   std::size_t count;  // at most BlockRows()
   const std::int32_t* panel;
-  std::size_t column_groups;  // 16 columns each
+  std::size_t column_groups;  // 16 columns each, of at most kBlockTiles tiles
 };
 
 class PackedWeights {
@@ -41,10 +43,11 @@ class PackedWeights {
   const PanelLayout& Layout() const { return layout_; }
   bool AreBytes() const { return layout_.planes[0] != Units::kWords; }
   std::size_t BlockRows() const { return block_rows_; }
+  // From row to row of sums: not a power of two, so that rows do not crowd in a few sets of the
+  // cache.
+  static constexpr std::size_t kPitch = kBlockTiles * kColumns + kGroup;
   // Of `sums` and `few`, in elements.
-  std::size_t SumsSize(std::size_t column_groups) const;
-  // From row to row of sums.
-  static std::size_t Pitch(std::size_t column_groups);
+  std::size_t SumsSize() const { return block_rows_ * kPitch; }
 
   // sums[row][column]; may write more rows, up to BlockRows(), and leaves `few` undefined.
   void Sums(const ProductRows& rows, std::int32_t* few, std::int32_t* sums) const;

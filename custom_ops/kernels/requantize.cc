@@ -54,29 +54,6 @@ void Varying(const Requantization& by, std::size_t channel, const Accumulator* a
   }
 }
 
-template <Rounding rounding, typename T>
-void Narrow(const NarrowRequantization& by, std::size_t channel,
-            const std::int32_t* __restrict accumulator, void* y, std::size_t count) {
-  T* __restrict const out = static_cast<T*>(y);
-  const NarrowRounding round = NarrowRoundingOf<rounding>(by.shift[channel]);
-  const auto bias = static_cast<std::uint32_t>(by.bias[channel]);
-  const int unused = by.unused_bits;
-  const std::int32_t low = by.low;
-  const std::int32_t high = by.high;
-  const auto loop = [&](auto wrap) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t sum = static_cast<std::uint32_t>(accumulator[i]) + bias;
-      const std::int32_t value = wrap(sum);
-      out[i] = static_cast<T>(Clip<std::int32_t>(RoundShift<rounding>(value, round), low, high));
-    }
-  };
-  if (unused == 0) {
-    loop([](std::uint32_t sum) { return static_cast<std::int32_t>(sum); });
-  } else {
-    loop([=](std::uint32_t sum) { return static_cast<std::int32_t>(sum << unused) >> unused; });
-  }
-}
-
 template <typename T>
 void Store(const std::int32_t* __restrict codes, void* y, std::size_t count) {
   T* __restrict const out = static_cast<T*>(y);
@@ -97,9 +74,6 @@ constexpr RequantizeTable TableOf(std::integer_sequence<int, rounding...>) {
           {Varying<Rounding{rounding}, std::int32_t>...},
           {Uniform<Rounding{rounding}, std::int64_t>...},
           {Varying<Rounding{rounding}, std::int64_t>...},
-          {{Narrow<Rounding{rounding}, std::int8_t>, Narrow<Rounding{rounding}, std::uint8_t>,
-            Narrow<Rounding{rounding}, std::int16_t>, Narrow<Rounding{rounding}, std::uint16_t>,
-            Narrow<Rounding{rounding}, std::int32_t>}...},
           {Store<std::int8_t>, Store<std::uint8_t>, Store<std::int16_t>, Store<std::uint16_t>,
            Store<std::int32_t>},
           {Load<std::int8_t>, Load<std::uint8_t>, Load<std::int16_t>, Load<std::uint16_t>,

@@ -4,8 +4,7 @@
 //   y = clip(round_shift(t, shift), low, high)
 //
 // All in 64 bits, or with 32-bit accumulators where 32 bits hold accumulator + bias or the wrap is
-// to 32 bits or fewer: then only their low 32 bits matter. Where 32 bits are proven to hold
-// everything else, too, the narrow form is used.
+// to 32 bits or fewer: then only their low 32 bits matter.
 
 #pragma once
 
@@ -27,28 +26,16 @@ struct Requantization {
   std::int32_t high;
 };
 
-// multiplier 1, addend 0 and shift 0 .. 30, and |wrap(accumulator + bias)| + 2^shift < 2^31.
-struct NarrowRequantization {
-  const std::int32_t* bias;  // modulo 2^32
-  const std::int32_t* shift;
-  int unused_bits;  // 32 - accumulator_bits, 0 from 32 bits on
-  std::int32_t low;
-  std::int32_t high;
-};
-
 struct RequantizeTable {
   // Element i is of channel `channel` (uniform) or of channel + i (varying); y may be accumulator.
   template <typename Accumulator>
   using Wide = void (*)(const Requantization&, std::size_t channel, const Accumulator* accumulator,
                         std::int32_t* y, std::size_t count);
-  using Narrow = void (*)(const NarrowRequantization&, std::size_t channel,
-                          const std::int32_t* accumulator, void* y, std::size_t count);
 
   Wide<std::int32_t> uniform32[kRoundings];
   Wide<std::int32_t> varying32[kRoundings];
   Wide<std::int64_t> uniform64[kRoundings];
   Wide<std::int64_t> varying64[kRoundings];
-  Narrow narrow[kRoundings][kCarriers];  // uniform
 
   // Stores codes that fit.
   void (*store[kCarriers])(const std::int32_t* codes, void* y, std::size_t count);

@@ -38,36 +38,5 @@ inline std::int64_t RoundShift(std::int64_t value, std::int64_t shift) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(floor + up) << left);
 }
 
-// What a narrow rounding adds before its shift: `constant`, and a term that depends on the value.
-struct NarrowRounding {
-  std::int32_t shift;
-  std::int32_t constant;
-  std::int32_t mask;  // of the term
-};
-
-template <Rounding rounding>
-inline NarrowRounding NarrowRoundingOf(std::int32_t shift) {
-  const std::int32_t half = shift > 0 ? std::int32_t{1} << (shift - 1) : 0;
-  const std::int32_t all = (std::int32_t{1} << shift) - 1;
-  const std::int32_t some = shift > 0 ? 1 : 0;
-  if constexpr (rounding == Rounding::kHalfEven) return {shift, half - some, some};
-  if constexpr (rounding == Rounding::kHalfUp) return {shift, half, 0};
-  if constexpr (rounding == Rounding::kHalfAway) return {shift, half, some};
-  if constexpr (rounding == Rounding::kCeil) return {shift, all, 0};
-  if constexpr (rounding == Rounding::kTowardZero) return {shift, 0, all};
-  return {shift, 0, 0};
-}
-
-// Exact for |value| + 2^shift < 2^31 and shift 0 .. 30.
-template <Rounding rounding>
-inline std::int32_t RoundShift(std::int32_t value, const NarrowRounding& by) {
-  std::int32_t sum = value + by.constant;
-  if constexpr (rounding == Rounding::kHalfEven) sum += (value >> by.shift) & by.mask;
-  if constexpr (rounding == Rounding::kHalfAway)
-    sum -= static_cast<std::int32_t>(value < 0) & by.mask;
-  if constexpr (rounding == Rounding::kTowardZero) sum += (value >> 31) & by.mask;
-  return sum >> by.shift;
-}
-
 }  // namespace
 }  // namespace qonnx_tools
