@@ -15,7 +15,13 @@ HERE = Path(__file__).parent
 def test_level(level):
     if lacks(level):
         pytest.skip(f"this CPU has no {level}")
-    names = ("test_weighted_ops.py", "test_convolution_shapes.py", "test_code_ops.py", "test_narrow_elements.py")
+    names = (
+        "test_weighted_ops.py",
+        "test_convolution_shapes.py",
+        "test_code_ops.py",
+        "test_narrow_elements.py",
+        "test_epilogue.py",
+    )
     tests = [str(HERE / name) for name in names]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
