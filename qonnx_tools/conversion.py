@@ -23,6 +23,7 @@ from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
 from qonnx_tools.plan import BatchNorm, Plan, load_plan
 from qonnx_tools.quantizers import is_quantizing
+from qonnx_tools.reconstruction.outputs import fit_to_outputs
 from qonnx_tools.schemes.base import Scheme, make_scheme
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.targets import (
@@ -33,7 +34,14 @@ from qonnx_tools.targets import (
     lowering,
     narrow_accumulators,
 )
-from qonnx_tools.topology import activations, concatenated, constants, layers, normalizations
+from qonnx_tools.topology import (
+    activations,
+    concatenated,
+    constants,
+    layers,
+    normalizations,
+    read_by_layers_alone,
+)
 
 CALIBRATION_IMAGES = 512
 
@@ -81,6 +89,7 @@ def convert(
     target: str = NATIVE,
     strict: bool = False,
     progress: Progress | None = None,
+    fitting: Progress | None = None,
     **options: Any,
 ) -> Conversion:
     """Quantize ``model``: canonicalize, treat batch normalization, make a plan, insert its quantizers.
@@ -98,6 +107,7 @@ def convert(
             "lower-to-T" to lower the quantized graph with.
         strict: whether a node that the target "native" leaves in float is an error.
         progress: called with (done, total) calibration images.
+        fitting: called with (done, total) layers whose weights are fitted to their outputs.
         **options: options of the scheme, such as ``weight_bits=4``.
 
     Raises:
@@ -131,7 +141,11 @@ def convert(
         else:
             dataset = data if isinstance(data, Dataset) else _open(os.fspath(data), preprocessing, work)
             calibration = calibrate(work, chosen, dataset, images, progress)
-        given = proposer.propose(_network(work, calibration))
+        network = _network(work, calibration)
+        given = proposer.propose(network)
+        if data is not None:
+            given = fit_to_outputs(work, network, given, proposer, dataset, images, fitting)
+    _set_fitted(work, given)
     reports += run_passes(work, [InsertQuantizers(given)])
     check_accumulators(work, given, target)
     reports += run_passes(work, lowering(target, given, strict=strict))
@@ -188,4 +202,19 @@ def _network(model: Model, calibration: Calibration) -> Network:
     names |= {name for unit in units for name in (unit.scale, unit.offset)}
     values = {name: constant_value(tensors[name]).astype(np.float32) for name in sorted(names)}
     joined = tuple(concatenated(model.graph))
-    return Network(found, operands, values, calibration.histograms, joined, units)
+    entries = frozenset(tensor.name for tensor in model.graph.inputs)
+    for_layers = read_by_layers_alone(model.graph)
+    return Network(found, operands, values, calibration.histograms, joined, units, entries, for_layers)
+
+
+def _set_fitted(model: Model, plan: Plan) -> None:
+    """Give the constants of the model the values that the plan has for them."""
+    tensors = model.graph.tensors()
+    for name, value in plan.fitted.items():
+        tensor = tensors.get(name)
+        if tensor is None or not is_constant(tensor):
+            raise ConfigError(f"the plan has fitted values for '{name}', which is no constant of the model")
+        if tuple(tensor.shape) != value.shape:
+            shapes = f"{list(value.shape)}, not {list(tensor.shape)}"
+            raise ConfigError(f"the plan's fitted values for '{name}' have shape {shapes}: they are of another model")
+        tensor.values = value

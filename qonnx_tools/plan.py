@@ -18,10 +18,15 @@ import numpy as np
 
 from qonnx_tools.arithmetic.formats import Format, format_kinds
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.fitted import Fitted, read_fitted, write_fitted
 
 VERSION = 1
 """Version of the JSON layout; a reader refuses any other."""
 WIDEST_ACCUMULATOR = 64
+
+
+FITTED_SUFFIX = ".fitted.npz"
+"""Ends the name of the file with the fitted values of a plan."""
 
 
 class Role(StrEnum):
@@ -74,6 +79,8 @@ class Plan:
     Names are those of the canonical graph with batch normalization treated as ``batch_norm`` says.
     ``accumulator_bits`` is the width of the accumulators, ``accumulators`` that of single layers by node name; 0 is the
     smallest width that no input overflows, which wider ones are brought down to, too. Narrower ones wrap.
+    ``fitted`` are values of constants that take the place of the trained ones: weights and biases chosen by what they
+    do to the outputs of their layer.
     """
 
     scheme: str = ""
@@ -81,6 +88,7 @@ class Plan:
     tensors: Mapping[str, TensorPlan] = field(default_factory=dict)
     accumulator_bits: int = 0
     accumulators: Mapping[str, int] = field(default_factory=dict)
+    fitted: Fitted = field(default_factory=Fitted)
 
     def __post_init__(self) -> None:
         chosen = {"accumulator_bits": self.accumulator_bits}
@@ -98,19 +106,29 @@ class Plan:
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
-    """Write ``plan`` as JSON: beside the target first, then renamed. Raises ``ConfigError`` if it cannot."""
+    """Write ``plan`` as JSON: beside the target first, then renamed. Raises ``ConfigError`` if it cannot.
+
+    Fitted values go into a second file beside it, which the JSON names: ``NAME.fitted.npz`` for ``NAME.json``.
+    """
     target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    with_values = target.with_name(f"{target.stem}{FITTED_SUFFIX}")
+    beside = {each: each.with_name(f".{each.name}.{os.getpid()}.partial") for each in (with_values, target)}
     try:
-        beside.write_text(plan_to_json(plan), encoding="utf-8")
-        beside.replace(target)
+        if plan.fitted:
+            with beside[with_values].open("wb") as file:
+                write_fitted(plan.fitted, file)
+        beside[target].write_text(plan_to_json(plan, with_values.name if plan.fitted else ""), encoding="utf-8")
+        for final, written in beside.items():
+            if written.exists():
+                written.replace(final)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        for written in beside.values():
+            written.unlink(missing_ok=True)
         raise ConfigError(f"plan '{target}' cannot be written: {error.strerror}") from error
 
 
 def load_plan(path: str | os.PathLike[str]) -> Plan:
-    """Read a plan. Raises ``ConfigError`` that names the file and the place in it."""
+    """Read a plan, and the fitted values beside it. Raises ``ConfigError`` that names the file and the place in it."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -118,26 +136,31 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     except UnicodeDecodeError as error:
         raise ConfigError(f"plan '{path}' is not UTF-8 text; is it a plan file?") from error
     try:
-        return plan_from_json(text)
+        return plan_from_json(text, Path(path).parent)
     except ConfigError as error:
         raise ConfigError(f"plan '{path}': {error}") from error
 
 
-def plan_to_json(plan: Plan) -> str:
-    """Return the JSON text of ``plan``, tensors in their order, one line a tensor."""
+def plan_to_json(plan: Plan, fitted: str = "") -> str:
+    """Return the JSON text of ``plan``, tensors in their order, one line a tensor; ``fitted`` names its other file."""
     head: dict[str, object] = {"version": VERSION, "scheme": plan.scheme, "batch_norm": plan.batch_norm}
     if plan.accumulator_bits:
         head["accumulator_bits"] = plan.accumulator_bits
     if plan.accumulators:
         head["accumulators"] = dict(plan.accumulators)
+    if fitted:
+        head["fitted"] = fitted
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     tensors = [f"    {json.dumps(name)}: {json.dumps(tensor_to_json(of))}" for name, of in plan.tensors.items()]
     body = ",\n".join(tensors)
     return "\n".join(["{", *lines, '  "tensors": {', *([body] if body else []), "  }", "}", ""])
 
 
-def plan_from_json(text: str) -> Plan:
-    """Return the plan that ``text`` holds. Strict: an unknown or missing key is a ``ConfigError`` that says where."""
+def plan_from_json(text: str, folder: Path | None = None) -> Plan:
+    """Return the plan that ``text`` holds; a file of fitted values lies in ``folder``.
+
+    Strict: an unknown or missing key is a ``ConfigError`` that says where.
+    """
     try:
         document = json.loads(text, object_pairs_hook=_unique_keys)
     except json.JSONDecodeError as error:
@@ -148,7 +171,10 @@ def plan_from_json(text: str) -> Plan:
     if wire.version != VERSION:
         raise ConfigError(f"version: {wire.version} is not known; this release reads version {VERSION}")
     tensors = {name: tensor_from_json(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
-    return Plan(wire.scheme, wire.batch_norm, tensors, wire.accumulator_bits, wire.accumulators)
+    if wire.fitted and Path(wire.fitted).name != wire.fitted:
+        raise ConfigError(f"fitted: '{wire.fitted}' is not the name of a file beside the plan")
+    fitted = read_fitted((folder or Path()) / wire.fitted) if wire.fitted else Fitted()
+    return Plan(wire.scheme, wire.batch_norm, tensors, wire.accumulator_bits, wire.accumulators, fitted)
 
 
 @dataclass(frozen=True)
@@ -159,6 +185,7 @@ class _PlanFields:
     tensors: dict[str, dict[str, Any]]
     accumulator_bits: int = 0
     accumulators: dict[str, int] = field(default_factory=dict)
+    fitted: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ PACKAGE = "qonnx_tools"
 LEVELS = (
     {"__init__", "errors", "discovery", "outcome"},
     {"arithmetic"},
-    {"ops", "plan", "data", "statistics", "histogram"},
+    {"ops", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"origin", "quantizers", "topology"},
     {"lowering"},
@@ -31,7 +31,7 @@ LEVELS = (
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""
 
-SAME_LEVEL = {("discovery", "errors"), ("runtime", "pipeline")}
+SAME_LEVEL = {("discovery", "errors"), ("plan", "fitted"), ("runtime", "pipeline")}
 """Arrows inside a level: (importer, imported)."""
 
 ONLY = {

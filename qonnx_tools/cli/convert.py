@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +31,28 @@ def convert(
     ] = None,
     first_last: Annotated[
         str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log (default) or fixed8.")
+    ] = None,
+    log_base: Annotated[str | None, typer.Option(help="Scheme log: 2 (default) or sqrt2.")] = None,
+    log_scale: Annotated[
+        str | None, typer.Option(help="Scheme log: any (default), or power-of-two: then it costs no multiplier.")
+    ] = None,
+    log_rounding: Annotated[
+        str | None,
+        typer.Option(help="Scheme log: thresholds at arithmetic (linear, default) or geometric means (log)."),
+    ] = None,
+    log_activations: Annotated[
+        bool, typer.Option("--log-activations", help="Scheme log: activations that layers read in log codes, too.")
+    ] = False,
+    trunk: Annotated[
+        str | None,
+        typer.Option(help="With --log-activations, what more than layers read, as sums: fixed8 (default) or log."),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data, round weights to come near to the outputs of their layer or to the trained weights "
+            "[auto: outputs in scheme log and below 8 bits]."
+        ),
     ] = None,
     granularity: Annotated[
         str | None,
@@ -84,18 +106,24 @@ def convert(
 
     outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
     check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
-    scheme_options = {
+    scheme_options: dict[str, Any] = {
         "batch_norm": batch_norm,
         "weight_bits": weight_bits,
         "activation_bits": activation_bits,
         "bias_bits": bias_bits,
         "rounding": rounding,
         "first_last": first_last,
+        "log_base": log_base,
+        "log_scale": log_scale,
+        "log_rounding": log_rounding,
+        "activations": "log" if log_activations else None,
+        "trunk": trunk,
+        "fit": fit,
         "granularity": granularity,
         "batch_norm_bits": batch_norm_bits,
         "accumulator_bits": accumulator_bits,
     }
-    with progress("calibrating") as report:
+    with progress("calibrating", "fitting layers") as (report, fitting):
         conversion = run(
             model,
             scheme=scheme,
@@ -118,6 +146,7 @@ def convert(
             target=target,
             strict=strict,
             progress=report,
+            fitting=fitting,
             **scheme_options,
         )
     writers: dict[Path, Writer] = {} if save_plan is None else {save_plan: partial(write_plan, conversion.plan)}

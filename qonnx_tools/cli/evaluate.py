@@ -37,7 +37,7 @@ def evaluate(
     """Measure the accuracy of MODEL, with 95 % intervals, and its speed."""
     from qonnx_tools.evaluation import evaluate as run  # noqa: PLC0415  # slow to import
 
-    with progress("evaluating") as report:
+    with progress("evaluating") as (report,):
         result = run(
             model,
             data,

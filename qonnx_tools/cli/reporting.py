@@ -23,14 +23,21 @@ def print_json(document: Any) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a callback (done, total) that draws a progress bar on standard error, or None where that is no terminal."""
+def progress(*steps: str) -> Iterator[tuple[Callable[[int, int], None] | None, ...]]:
+    """Yield a callback (done, total) for each of ``steps``, or Nones where standard error is no terminal.
+
+    Each draws a progress bar there, from its first call on.
+    """
     if not sys.stderr.isatty():
-        yield None
+        yield (None,) * len(steps)
         return
     from rich.console import Console  # noqa: PLC0415  # slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        tasks = [bar.add_task(step, total=None, visible=at == 0) for at, step in enumerate(steps)]
+
+        def update(task: Any) -> Callable[[int, int], None]:
+            return lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+        yield tuple(update(task) for task in tasks)

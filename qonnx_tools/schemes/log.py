@@ -22,7 +22,7 @@ from qonnx_tools.topology import Layer
 
 CHOICES = {
     "log_base": ("2", "sqrt2"),
-    "scale": ("any", "power-of-two"),
+    "log_scale": ("any", "power-of-two"),
     "log_rounding": ("linear", "log"),
     "weights": ("log", "fixed"),
     "activations": ("fixed", "log"),
@@ -38,7 +38,7 @@ FIXED_BITS = 8
 class LogWeights(Scheme):
     """Normalised log formats: weights, and with ``activations`` "log" what layers read, are ``scale * g**-k``.
 
-    ``log_base`` is g, "2" or "sqrt2"; ``scale`` is "any" positive number or a "power-of-two"; ``log_rounding`` puts
+    ``log_base`` is g, "2" or "sqrt2"; ``log_scale`` is "any" positive number or a "power-of-two"; ``log_rounding`` puts
     the threshold between two magnitudes at their arithmetic ("linear") or geometric mean ("log").
 
     ``first_last`` is "log" for the same format in the first and the last layer, or "fixed8" for 8-bit fixed point
@@ -52,7 +52,7 @@ class LogWeights(Scheme):
     name: ClassVar[str] = "log"
     weight_bits: int = 5
     log_base: str = "2"
-    scale: str = "any"
+    log_scale: str = "any"
     log_rounding: str = "linear"
     activations: str = "fixed"
     trunk: str = "fixed8"
@@ -77,7 +77,7 @@ class LogWeights(Scheme):
     @property
     def power_of_two(self) -> bool:
         """Whether scales are powers of two."""
-        return self.scale == "power-of-two"
+        return self.log_scale == "power-of-two"
 
     def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:
         if self.first_last == "log" or not layers:

@@ -27,7 +27,7 @@ def test_the_base_is_that_of_every_layer(base, steps):
 
 @pytest.mark.parametrize("granularity", ["channel", "layer"])
 def test_scales_may_have_to_be_powers_of_two(granularity):
-    for tensor in weights_of(scale="power-of-two", granularity=granularity):
+    for tensor in weights_of(log_scale="power-of-two", granularity=granularity):
         mantissas, _ = np.frexp(np.atleast_1d(tensor.format.scale))
         assert (mantissas == 0.5).all()
     assert any((np.frexp(np.atleast_1d(tensor.format.scale))[0] != 0.5).any() for tensor in weights_of())
@@ -61,7 +61,7 @@ def test_a_single_activation_can_be_excepted():
     ("options", "message"),
     [
         ({"log_base": "3"}, "log-base is '3'; choose one of 2, sqrt2"),
-        ({"scale": "some"}, "scale is 'some'; choose one of any, power-of-two"),
+        ({"log_scale": "some"}, "log-scale is 'some'; choose one of any, power-of-two"),
         ({"trunk": "fixed"}, "trunk is 'fixed'; choose one of fixed8, log"),
         ({"activations": "log", "activation_bits": 12}, "bits is 12; a log format has"),
         ({"fit": "all"}, "fit is 'all'; choose one of auto, outputs, weights"),
