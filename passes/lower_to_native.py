@@ -210,4 +210,5 @@ def _in_float(node: gs.Node, *, coded: bool) -> Skip | None:
     source = next((tensor for tensor in node.inputs if tensor.dtype == np.float32 and not is_constant(tensor)), None)
     if source is None:
         return None
-    return Skip(node.name, f"its input '{source.name}' is in float")
+    advice = "; give it a format in the plan" if op_of(node) in rules() else ""
+    return Skip(node.name, f"its input '{source.name}' is in float{advice}")

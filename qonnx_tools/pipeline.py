@@ -8,12 +8,14 @@ from qonnx_tools.errors import ModelError, PassError, QonnxToolsError
 from qonnx_tools.graph import Model, Signature, clean_up, mark_outputs, update_shapes, verify
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite
 from qonnx_tools.passes.constants_to_initializers import ConstantsToInitializers
+from qonnx_tools.passes.div_to_mul import DivToMul
 from qonnx_tools.passes.explicit_attributes import ExplicitAttributes
 from qonnx_tools.passes.fold_bias_add import FoldBiasAdd
 from qonnx_tools.passes.fold_constants import FoldConstants
 from qonnx_tools.passes.fold_padding import FoldPadding
 from qonnx_tools.passes.matmul_to_gemm import MatmulToGemm
 from qonnx_tools.passes.remove_identity import RemoveIdentity
+from qonnx_tools.passes.simplify_gemm import SimplifyGemm
 
 CANONICAL: tuple[Pass, ...] = (
     ConstantsToInitializers(),
@@ -23,6 +25,8 @@ CANONICAL: tuple[Pass, ...] = (
     FoldPadding(),
     FoldBiasAdd(),
     MatmulToGemm(),
+    SimplifyGemm(),
+    DivToMul(),
 )
 """The passes that bring any model into the form that the others expect, in order."""
 

@@ -109,7 +109,7 @@ def test_errors_on_purpose_come_through():
 def test_canonical_names_are_those_of_the_modules():
     assert [each.name for each in CANONICAL] == [
         *("constants-to-initializers", "remove-identity", "fold-constants", "explicit-attributes", "fold-padding"),
-        *("fold-bias-add", "matmul-to-gemm"),
+        *("fold-bias-add", "matmul-to-gemm", "simplify-gemm", "div-to-mul"),
     ]
 
 

@@ -11,7 +11,7 @@ from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.integer import MOST_SHIFT
 from qonnx_tools.graph import gs
 from qonnx_tools.lowering.multiplication import Integers, multiplication
-from qonnx_tools.lowering.rule import Context, Declined, code_range
+from qonnx_tools.lowering.rule import Context, Declined, code_range, name_of
 from qonnx_tools.lowering.state import Affine, Coded, Pending, Target
 from qonnx_tools.lowering.weights import Weights
 from qonnx_tools.origin import Origin
@@ -96,7 +96,7 @@ def layer_input(node: gs.Node, context: Context) -> Coded:
     """Return the codes that the layer ``node`` multiplies: fixed point with one format, 16 bits at most."""
     coded, of = context.activation(node.inputs[0])
     if of.bits > WIDEST_CODES:
-        name = node.inputs[0].name
+        name = name_of(node.inputs[0])
         raise Declined(f"its input '{name}' has {of.bits} bits; give it {WIDEST_CODES} or fewer in the plan")
     return coded
 

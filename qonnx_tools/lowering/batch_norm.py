@@ -8,7 +8,7 @@ from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.integer import MOST_SHIFT
 from qonnx_tools.graph import gs, input_value
 from qonnx_tools.lowering.multiplication import multiplication
-from qonnx_tools.lowering.rule import Context, Declined, Rule, codes_of
+from qonnx_tools.lowering.rule import Context, Declined, Rule, codes_of, name_of
 from qonnx_tools.lowering.state import Affine, Pending, Target
 from qonnx_tools.plan import Role
 
@@ -30,7 +30,7 @@ class BatchNormRule(Rule):
         pending = context.pending(node.inputs[0])
         if pending is not None:
             if pending.affine is None:
-                raise Declined(f"what makes '{node.inputs[0].name}' cannot multiply; give it a format in the plan")
+                raise Declined(f"what makes '{name_of(node.inputs[0])}' cannot multiply; give it a format in the plan")
             return pending.affine(affine)
         x, x_format = context.activation(node.inputs[0])
         channels = len(affine.scale)
@@ -56,7 +56,7 @@ def _affine(node: gs.Node, context: Context) -> Affine:
     for tensor in list(node.inputs)[1:3]:
         coded = context.constant(tensor, Role.BATCH_NORM)
         if coded is None or not isinstance(coded.format, FixedPoint):
-            raise Declined(f"'{tensor.name}' is not a constant in fixed point; give it a format in the plan")
+            raise Declined(f"'{name_of(tensor)}' is not a constant in fixed point; give it a format in the plan")
         codes = codes_of(coded)
         parts += [codes, np.broadcast_to(np.asarray(coded.format.frac, np.int64), codes.shape)]
     return Affine(*parts)

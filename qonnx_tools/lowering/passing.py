@@ -1,15 +1,20 @@
 """Operators that move codes as they are."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from onnx import helper
 
-from qonnx_tools.arithmetic.fixed_point import FixedPoint, common_grid
 from qonnx_tools.graph import gs, input_value, is_given
+from qonnx_tools.lowering.alignment import aligned
 from qonnx_tools.lowering.rule import Context, Declined, Rule
-from qonnx_tools.lowering.state import Coded, Target, per_tensor
+from qonnx_tools.lowering.state import Coded, Emitter
 from qonnx_tools.topology import PASSIVE, is_passive
 
 CARRIERS = {
+    "DepthToSpace": (np.int8, np.uint8),
+    "SpaceToDepth": (np.int8, np.uint8),
     "Pad": (np.int8, np.uint8, np.int32),
     "Resize": (np.int8, np.uint8, np.int32),
 }
@@ -33,7 +38,8 @@ class PassingRule(Rule):
             if is_given(node, 2) and (value is None or np.any(value)):
                 raise Declined("it pads with a value other than 0")
             inputs = inputs[:2]
-        return Coded(move(node, inputs, x.tensor.dtype, context), x.format, x.axis)
+        codes = moved(node.op, node.attrs, inputs, node.outputs[0], context.emitter)
+        return Coded(codes, x.format, x.axis)
 
 
 class ConcatRule(Rule):
@@ -42,32 +48,17 @@ class ConcatRule(Rule):
     ops = frozenset({"Concat"})
 
     def lower(self, node: gs.Node, context: Context) -> Coded:
-        parts = [context.activation(tensor) for tensor in node.inputs]
-        formats = [item for _, item in parts]
-        bits, frac, signed = common_grid(formats)
-        if bits > 16:
-            raise Declined(f"its inputs need {bits} bits on one grid; give them the same format")
-        common = formats[0] if len(set(formats)) == 1 else FixedPoint(bits, frac, signed)
-        inputs = []
-        for (coded, own), tensor in zip(parts, node.inputs, strict=True):
-            target = Target(common, "half_even", *common.code_range)
-            shift = context.emitter.constant(f"{node.name}.shift", per_tensor(own.frac) - frac, np.int64)
-            inputs.append(
-                coded.tensor
-                if own == common
-                else context.emitter.node(
-                    "Requantize", [coded.tensor, shift], target.attributes, tensor, common.carrier
-                )
-            )
-        return Coded(move(node, inputs, common.carrier, context), common)
+        inputs, common = aligned(node.inputs, context)
+        return Coded(moved(node.op, node.attrs, inputs, node.outputs[0], context.emitter), common)
 
 
-def move(node: gs.Node, inputs: list[gs.Tensor], dtype: np.dtype[np.generic], context: Context) -> gs.Variable:
-    """Emit ``node`` on codes of ``dtype``, through float32 where onnxruntime has no kernel for that type."""
-    output, make = node.outputs[0], context.emitter
-    known = CARRIERS.get(node.op)
-    if known is None or dtype in known:
-        return make.node(node.op, inputs, node.attrs, output, dtype, domain="")
-    as_float = make.node("Cast", inputs[:1], {"to": 1}, node.inputs[0], np.float32, domain="", suffix="codes.float")
-    moved = make.node(node.op, [as_float, *inputs[1:]], node.attrs, output, np.float32, domain="", suffix="codes.float")
-    return make.node("Cast", [moved], {"to": int(helper.np_dtype_to_tensor_dtype(dtype))}, output, dtype, domain="")
+def moved(op: str, attributes: Mapping[str, Any], inputs: list[Any], like: Any, make: Emitter) -> Any:
+    """Emit ``op`` on codes, the first of ``inputs``, through float32 where onnxruntime has no kernel for their type."""
+    codes, dtype = inputs[0], inputs[0].dtype
+    if dtype in CARRIERS.get(op, (dtype,)):
+        return make.node(op, inputs, attributes, like, dtype, domain="")
+    as_float = make.node(
+        "Cast", [codes], {"to": 1}, like, np.float32, domain="", suffix="codes.float", shape=codes.shape
+    )
+    floats = make.node(op, [as_float, *inputs[1:]], attributes, like, np.float32, domain="", suffix="codes.float")
+    return make.node("Cast", [floats], {"to": int(helper.np_dtype_to_tensor_dtype(dtype))}, like, dtype, domain="")

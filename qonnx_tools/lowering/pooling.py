@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from qonnx_tools.arithmetic.multiplier import MULTIPLIER_BITS, multiplier_shift
 from qonnx_tools.arithmetic.window import Window
 from qonnx_tools.graph import gs
 from qonnx_tools.lowering.rule import Context, Declined, Rule
 from qonnx_tools.lowering.state import Coded, Pending, Target, per_tensor
-
-RECIPROCAL_BITS = 16
-"""Significant bits of the integer that stands for 1/n."""
 
 
 class AveragePoolRule(Rule):
@@ -25,10 +23,8 @@ class AveragePoolRule(Rule):
         x, x_format = context.activation(node.inputs[0])
         window = _window(node)
         sizes = window["kernel_shape"] or _sizes(node)
-        count = math.prod(sizes)
-        extra = 0 if count & (count - 1) == 0 else RECIPROCAL_BITS
-        scale = (count - 1).bit_length() + extra
-        multiplier = round(2**scale / count)
+        factor, shift_of_factor = multiplier_shift(1 / math.prod(sizes), MULTIPLIER_BITS)
+        multiplier, scale = int(factor), int(shift_of_factor)
 
         def emit(target: Target) -> Any:
             make = context.emitter

@@ -60,7 +60,7 @@ class Context:
             return constant
         state = self.states.get(id(tensor))
         if state is None:
-            raise Declined(f"its input '{tensor.name}' is in float; give it a format in the plan")
+            raise Declined(f"its input '{name_of(tensor)}' is in float; give it a format in the plan")
         coded = state if isinstance(state, Coded) else self.settle(tensor, state)
         self.reading.formats.append(coded.format)
         return coded
@@ -74,7 +74,7 @@ class Context:
         """Return fixed-point codes with one format for the whole tensor; decline anything else."""
         coded = self.codes(tensor)
         if not isinstance(coded.format, FixedPoint) or coded.axis is not None:
-            raise Declined(f"its input '{tensor.name}' is not fixed point with one format; give it one in the plan")
+            raise Declined(f"its input '{name_of(tensor)}' is not fixed point with one format; give it one in the plan")
         return coded, coded.format
 
     def constant(self, tensor: Any, role: Role = Role.CONSTANT) -> Coded | None:
@@ -121,6 +121,12 @@ def rules() -> Mapping[str, Rule]:
     """Every rule by the op that it lowers."""
     found = [kind() for kind in concrete_classes("qonnx_tools.lowering", Rule)]  # type: ignore[type-abstract]
     return {op: rule for rule in found for op in rule.ops}
+
+
+def name_of(tensor: Any) -> str:
+    """Return the name that the plan knows ``tensor`` by: that of what it was quantized from, or its own."""
+    maker = tensor.inputs[0] if tensor.inputs else None
+    return str(tensor.name if maker is None or quantizer_of(maker) is None else maker.inputs[0].name)
 
 
 def codes_of(coded: Coded) -> npt.NDArray[np.int64]:

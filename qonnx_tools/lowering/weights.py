@@ -10,7 +10,7 @@ from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.integer import SHIFT_WEIGHT_BITS, log_weights
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.graph import gs, is_constant, is_given
-from qonnx_tools.lowering.rule import Context, Declined, codes_of
+from qonnx_tools.lowering.rule import Context, Declined, codes_of, name_of
 from qonnx_tools.lowering.state import Coded
 from qonnx_tools.plan import Role
 
@@ -40,12 +40,12 @@ class Weights:
 
 def weight_codes(node: gs.Node, context: Context) -> Coded:
     """Return the codes of the weights of ``node``, its second input; decline what is no quantized constant."""
-    tensor = node.inputs[1]
+    tensor, name = node.inputs[1], name_of(node.inputs[1])
     coded = context.constant(tensor, Role.WEIGHT)
     if coded is None and is_constant(tensor):
-        raise Declined(f"its weights '{tensor.name}' have no format; name one in the plan")
+        raise Declined(f"its weights '{name}' have no format; name one in the plan")
     if coded is None:
-        raise Declined(f"its weights '{tensor.name}' are computed; only constant weights have an integer form")
+        raise Declined(f"its weights '{name}' are computed; only constant weights have an integer form")
     return coded
 
 
@@ -72,12 +72,11 @@ def bias_of(node: gs.Node, context: Context, channels: int) -> tuple[Integers, I
     """Return the bias codes of ``node`` and their fraction bits, [M] both; zeros where there is no bias."""
     if not is_given(node, 2):
         return np.zeros(channels, np.int64), np.zeros(channels, np.int64)
-    tensor = node.inputs[2]
-    coded = context.constant(tensor, Role.BIAS)
+    name, coded = name_of(node.inputs[2]), context.constant(node.inputs[2], Role.BIAS)
     if coded is None or not isinstance(coded.format, FixedPoint):
-        raise Declined(f"its bias '{tensor.name}' is not a constant in fixed point; give it a format in the plan")
+        raise Declined(f"its bias '{name}' is not a constant in fixed point; give it a format in the plan")
     codes = codes_of(coded)
     if codes.size not in (1, channels) or codes.size != (codes.shape[-1] if codes.ndim else 1):
-        raise Declined(f"its bias '{tensor.name}' has shape {list(codes.shape)}, not one value a channel")
+        raise Declined(f"its bias '{name}' has shape {list(codes.shape)}, not one value a channel")
     frac = np.asarray(coded.format.frac, np.int64)
     return np.broadcast_to(codes.reshape(-1), channels), np.broadcast_to(frac, channels)

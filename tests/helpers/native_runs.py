@@ -16,9 +16,9 @@ from qonnx_tools.ops import op_table
 from qonnx_tools.runtime import library_path
 
 EXACT = frozenset({
-    "Cast", "Clip", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool",
-    "Pad", "Relu", "Reshape", "Resize", "Shape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose",
-    "Unsqueeze",
+    "Cast", "Clip", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity", "Max",
+    "MaxPool", "Min", "Pad", "Relu", "Reshape", "Resize", "Shape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze",
 })  # fmt: skip
 """Standard ops that move numbers or choose among them. All others compute in float, in an order of their own."""
 
