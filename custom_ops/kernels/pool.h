@@ -23,7 +23,7 @@ struct MapWindows {
   std::size_t Pitch() const { return pad_begin[1] + in[1] + pad_end[1]; }
   bool IsWhole() const {
     return in[0] == kernel[0] && in[1] == kernel[1] && out[0] == 1 && out[1] == 1 &&
-           dilation[0] == 1 && dilation[1] == 1;
+           dilation[0] == 1 && dilation[1] == 1 && pad_begin[0] == 0 && pad_begin[1] == 0;
   }
 
   // Numbers that `padded` and `columns` hold.

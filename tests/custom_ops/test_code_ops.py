@@ -158,6 +158,20 @@ def test_max_pool_of_more_than_one_share(run_codes):
         same(found, integer.max_pool(x, Window.of(*window.values())), np.int8, threads)
 
 
+def test_pools_whose_only_window_hangs_over_the_edge(run_codes):
+    """The window is as large as the map, but does not lie on it."""
+    for size in ((2,), (3, 2)):
+        x = codes(np.random.default_rng(3), np.int8, (3, 16, *size))
+        for pads in np.ndindex(*[min(side, 2) for side in size * 2]):
+            window = {"kernel_shape": list(size), "strides": [9] * len(size), "pads": list(pads)}
+            reach = Window.of(*window.values())
+            largest = run_codes("FixedMaxPool", [x], window | {"dilations": [1] * len(size), "to": 3})
+            same(largest, integer.max_pool(x, reach), np.int8, window)
+            attributes, target = {"bits": 16, "signed": 1, "to": 5}, FixedPoint(16, 0)
+            mean = run_codes("FixedAveragePool", [x, np.int32(5), np.int64(1)], attributes | window)
+            same(mean, integer.average_pool(x, reach, 5, 1, target), np.int16, window)
+
+
 def test_lookup(run_codes):
     for number, source in sources("lookup"):
         bits, signed, to = int(source.integers(1, 17)), int(source.integers(2)), int(source.choice(list(CARRIERS)))

@@ -213,14 +213,18 @@ def random_images(network: onnx.ModelProto, source: random.Random, fewest: int =
 
 
 def random_options(source: random.Random, scheme: str) -> dict:
-    """Options of a conversion: widths, treatment of batch normalization, rounding."""
+    """Options of a conversion: widths, treatment of batch normalization, sharing, rounding."""
     roundings = ("half_even", "half_up", "half_away", "floor", "ceil", "toward_zero")
-    return {
+    options = {
         "scheme": scheme,
         "weight_bits": source.randint(1, 16) if scheme == "fixed" else source.randint(2, 6),
         "activation_bits": source.choice((8, 8, source.randint(1, 16))),
         "batch_norm": source.choice(("fold", "merge", "separate")),
         "batch_norm_bits": source.choice((16, source.randint(2, 20))),
-        "granularity": source.choice(("channel", "layer")),
+        "granularity": source.choice(("channel", "channel", "layer", "class", "network")),
         "rounding": source.choice((roundings[0], source.choice(roundings))),
     }
+    if scheme == "log":
+        options["log_scale"] = source.choice(("any", "power-of-two"))
+        options["first_last"] = source.choice(("log", "fixed8"))
+    return options
