@@ -35,7 +35,10 @@ PackedWeights::PackedWeights(const WeightMatrix& weights, std::size_t groups, st
     : groups_(groups), rows_(weights.rows / groups) {
   ChooseKernel(weights, x, wide);
   const std::size_t grain = tiles_ ? kTileSteps : 1;
-  const WeightMatrix ordered = InUnits(weights, taps, WidthOf(layout_.planes[0]));
+  WeightMatrix ordered = InUnits(weights, taps, WidthOf(layout_.planes[0]));
+  if (!wide && !tiles_ && AreBytes() && SizeOf(x) == 1 && !FitUnits(ordered, Units::kBytes)) {
+    sparse_ = SparsePlane::TakenFrom(ordered);
+  }
   layout_.used_steps = ordered.depth / WidthOf(layout_.planes[0]);
   layout_.steps = Ceil(layout_.used_steps, grain) * grain;
   Pack(ordered, SegmentsOf(ordered, x, layout_.planes[0], wide, layout_.used_steps, grain));
@@ -138,6 +141,11 @@ void PackedWeights::Sums(const ProductRows& rows, std::int32_t* few, std::int32_
     Multiply(rows, terms_[i], plain && i > 0, plain ? sums : few);
     if (plain) continue;
     AtSelectedLevel<MultiplyTable>().add(few, terms_[i].shift, sums, Rows(rows.count) * kPitch);
+  }
+  for (std::size_t first = 0; sparse_ && first < rows.column_groups; first += kGroups) {
+    sparse_->Add(rows.group * rows_ + rows.first, rows.count,
+                 rows.panel + first / kGroups * layout_.TileSize(),
+                 std::min(kGroups, rows.column_groups - first), sums + first * kGroup, kPitch);
   }
 }
 

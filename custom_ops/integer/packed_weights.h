@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/aligned.h"
+#include "integer/sparse_plane.h"
 #include "integer/weights.h"
 #include "kernels/multiply.h"
 #include "kernels/tiles.h"
@@ -84,6 +86,7 @@ class PackedWeights {
   AlignedVector<std::int32_t> units_;
   std::size_t plane_size_ = 0;  // of one group
   std::size_t plane_count_ = 0;
+  std::optional<SparsePlane> sparse_;  // then there is one term
 };
 
 }  // namespace qonnx_tools

@@ -126,9 +126,10 @@ void PanelFiller::FillByTaps(const ImageSize& size, const Run& run, std::int32_t
       for (; done < end; done += pieces[count++].count) {
         const std::size_t row = (run.first + done) / size.out[1];
         const std::size_t column = (run.first + done) % size.out[1];
-        pieces[count] = {(run.column + done) % kColumns,
-                         (row - first_row) * down + column * g.stride[1],
-                         std::min(size.out[1] - column, end - done)};
+        const std::size_t some = std::min({size.out[1] - column, end - done, kGroup});
+        pieces[count] = {static_cast<std::uint32_t>((run.column + done) % kColumns),
+                         static_cast<std::uint32_t>(some),
+                         (row - first_row) * down + column * g.stride[1]};
       }
       AtSelectedLevel<PackTable>().gather(
           {.image = image.units,

@@ -27,7 +27,7 @@ inline __m512i Wrapped(__m512i v, __m128i unused) {
 
 // Stores 16 codes that T holds, or saturates them.
 template <typename T>
-inline void Store(T* y, __m512i codes, __mmask16 mask) {
+[[gnu::always_inline]] inline void Store(T* y, __m512i codes, __mmask16 mask) {
   if constexpr (std::is_same_v<T, std::int8_t>) {
     _mm_mask_storeu_epi8(y, mask, _mm512_cvtsepi32_epi8(codes));
   } else if constexpr (std::is_same_v<T, std::uint8_t>) {
@@ -45,7 +45,7 @@ inline void Store(T* y, __m512i codes, __mmask16 mask) {
 
 // Stores 4 times 16 codes, with fewer instructions.
 template <typename T, typename Codes>
-inline void StoreFour(T* y, const Codes& codes) {
+[[gnu::always_inline]] inline void StoreFour(T* y, const Codes& codes) {
   if constexpr (sizeof(T) == 1) {
     const __m512i low = _mm512_packs_epi32(codes(0), codes(1));
     const __m512i high = _mm512_packs_epi32(codes(2), codes(3));
@@ -69,18 +69,18 @@ inline void StoreFour(T* y, const Codes& codes) {
 
 // y[i ..] = code(i, mask): 16 codes, not clipped.
 template <typename T, bool clips, typename Code>
-inline void StoreRow(std::size_t count, std::int32_t lowest, std::int32_t highest, T* y,
-                     const Code& code) {
+[[gnu::always_inline]] inline void StoreRow(std::size_t count, std::int32_t lowest,
+                                            std::int32_t highest, T* y, const Code& code) {
   const __m512i low = _mm512_set1_epi32(lowest);
   const __m512i high = _mm512_set1_epi32(highest);
-  const auto clipped = [&](std::size_t i, __mmask16 mask) {
+  const auto clipped = [&](std::size_t i, __mmask16 mask) __attribute__((always_inline)) {
     const __m512i codes = code(i, mask);
     if constexpr (!clips) return codes;
     return _mm512_min_epi32(_mm512_max_epi32(codes, low), high);
   };
   std::size_t i = 0;
   for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
-    StoreFour(y + i, [&](int part) {
+    StoreFour(y + i, [&](int part) __attribute__((always_inline)) {
       return clipped(i + static_cast<std::size_t>(part) * kLanes, 0xffff);
     });
   }
@@ -98,12 +98,14 @@ void FinishRow(const NarrowRow& row, const SumRows<std::int32_t>& by, const std:
   const __m512i mask = _mm512_set1_epi32(row.mask);
   const __m512i shift = _mm512_set1_epi32(row.shift);
   const __m128i unused = _mm_cvtsi32_si128(by.unused_bits);
-  StoreRow<T, clips>(by.count, by.low, by.high, y, [&](std::size_t i, __mmask16 some) {
-    __m512i v = _mm512_add_epi32(_mm512_maskz_loadu_epi32(some, sums + i), bias);
-    if constexpr (wraps) v = Wrapped(v, unused);
-    const __m512i tie = _mm512_and_si512(_mm512_srav_epi32(v, look), mask);
-    return _mm512_srav_epi32(_mm512_add_epi32(_mm512_add_epi32(v, constant), tie), shift);
-  });
+  StoreRow<T, clips>(by.count, by.low, by.high, y,
+                     [&](std::size_t i, __mmask16 some) __attribute__((always_inline)) {
+                       __m512i v = _mm512_add_epi32(_mm512_maskz_loadu_epi32(some, sums + i), bias);
+                       if constexpr (wraps) v = Wrapped(v, unused);
+                       const __m512i tie = _mm512_and_si512(_mm512_srav_epi32(v, look), mask);
+                       return _mm512_srav_epi32(
+                           _mm512_add_epi32(_mm512_add_epi32(v, constant), tie), shift);
+                     });
 }
 
 // What 8 lanes of 64 bits make of v * multiplier.
@@ -116,7 +118,7 @@ class WideLanes {
         mask_(_mm512_set1_epi64(row.mask)),
         shift_(_mm512_set1_epi64(row.shift)) {}
 
-  __m512i operator()(__m512i product) const {
+  [[gnu::always_inline]] __m512i operator()(__m512i product) const {
     const __m512i t = _mm512_add_epi64(product, addend_);
     const __m512i tie = _mm512_and_si512(_mm512_srav_epi64(t, look_), mask_);
     return _mm512_srav_epi64(_mm512_add_epi64(_mm512_add_epi64(t, constant_), tie), shift_);
@@ -133,13 +135,15 @@ void FinishRow(const WideRow& row, const SumRows<std::int32_t>& by, const std::i
   const __m512i multiplier = _mm512_set1_epi64(row.multiplier);
   const __m128i unused = _mm_cvtsi32_si128(by.unused_bits);
   const WideLanes lanes(row);
-  StoreRow<T, clips>(by.count, by.low, by.high, y, [&](std::size_t i, __mmask16 some) {
-    __m512i v = _mm512_add_epi32(_mm512_maskz_loadu_epi32(some, sums + i), bias);
-    if constexpr (wraps) v = Wrapped(v, unused);
-    const __m512i even = lanes(_mm512_mul_epi32(v, multiplier));
-    const __m512i odd = lanes(_mm512_mul_epi32(_mm512_shuffle_epi32(v, _MM_PERM_DDBB), multiplier));
-    return _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
-  });
+  StoreRow<T, clips>(by.count, by.low, by.high, y,
+                     [&](std::size_t i, __mmask16 some) __attribute__((always_inline)) {
+                       __m512i v = _mm512_add_epi32(_mm512_maskz_loadu_epi32(some, sums + i), bias);
+                       if constexpr (wraps) v = Wrapped(v, unused);
+                       const __m512i even = lanes(_mm512_mul_epi32(v, multiplier));
+                       const __m512i odd = lanes(
+                           _mm512_mul_epi32(_mm512_shuffle_epi32(v, _MM_PERM_DDBB), multiplier));
+                       return _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
+                     });
 }
 
 template <typename T, bool wraps, bool clips>
@@ -150,19 +154,23 @@ void FinishRow(const WideRow& row, const SumRows<std::int64_t>& by, const std::i
   const __m128i unused = _mm_cvtsi32_si128(by.unused_bits);
   const WideLanes lanes(row);
   const auto finish = [&](auto multiply) {
-    const auto eight = [&](std::size_t i, __mmask8 some) {
+    const auto eight = [&](std::size_t i, __mmask8 some) __attribute__((always_inline)) {
       __m512i v = _mm512_add_epi64(_mm512_maskz_loadu_epi64(some, sums + i), bias);
       if constexpr (wraps) v = _mm512_sra_epi64(_mm512_sll_epi64(v, unused), unused);
       return _mm512_cvtsepi64_epi32(lanes(multiply(v)));
     };
-    StoreRow<T, clips>(by.count, by.low, by.high, y, [&](std::size_t i, __mmask16 some) {
-      const __m256i low = eight(i, static_cast<__mmask8>(some));
-      const __m256i high = eight(i + kLanes / 2, static_cast<__mmask8>(some >> 8));
-      return _mm512_inserti64x4(_mm512_zextsi256_si512(low), high, 1);
-    });
+    StoreRow<T, clips>(by.count, by.low, by.high, y,
+                       [&](std::size_t i, __mmask16 some) __attribute__((always_inline)) {
+                         const __m256i low = eight(i, static_cast<__mmask8>(some));
+                         const __m256i high =
+                             eight(i + kLanes / 2, static_cast<__mmask8>(some >> 8));
+                         return _mm512_inserti64x4(_mm512_zextsi256_si512(low), high, 1);
+                       });
   };
-  if (row.multiplier == 1) return finish([](__m512i v) { return v; });
-  finish([&](__m512i v) { return _mm512_mullo_epi64(v, multiplier); });
+  if (row.multiplier == 1)
+    return finish([](__m512i v) __attribute__((always_inline)) { return v; });
+  finish([&](__m512i v)
+             __attribute__((always_inline)) { return _mm512_mullo_epi64(v, multiplier); });
 }
 
 #else

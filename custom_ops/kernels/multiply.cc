@@ -158,6 +158,36 @@ void Multiply(const Factors& factors) {
   }
 }
 
+#if defined(__AVX512VNNI__)
+template <std::size_t registers>
+void SparseRow(const SparseFactors& factors, std::size_t row) {
+  const __m128i shift = _mm_cvtsi32_si128(factors.shifts[row]);
+  std::int32_t* const to = factors.sums + row * factors.sums_row;
+  Units sums[registers];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < registers; ++i) {
+    sums[i] = _mm512_sll_epi32(Load(to + i * kLanes), shift);
+  }
+  const SparseUnit* const end = factors.units + factors.begins[row + 1];
+  for (const SparseUnit* at = factors.units + factors.begins[row]; at != end; ++at) {
+    const Units unit = Repeat(at->unit);
+    const std::int32_t* const b = factors.b + at->step * factors.b_step;
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < registers; ++i) {
+      sums[i] = SignedByUnsigned::Add(sums[i], unit, Load(b + i * kLanes));
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < registers; ++i) Store(to + i * kLanes, sums[i]);
+}
+
+void AddSparse(const SparseFactors& factors) {
+  constexpr void (*kRowOf[])(const SparseFactors&, std::size_t) = {SparseRow<1>, SparseRow<2>,
+                                                                   SparseRow<3>, SparseRow<4>};
+  for (std::size_t row = 0; row < factors.rows; ++row) kRowOf[factors.groups - 1](factors, row);
+}
+#endif
+
 void Add(const std::int32_t* __restrict c, int shift, std::int32_t* __restrict sums,
          std::size_t count) {
   if (shift >= 32) return;
@@ -179,10 +209,10 @@ void Widen(const std::int32_t* __restrict c, int shift, std::int64_t* __restrict
 
 #if defined(__AVX512VNNI__)
 constinit const MultiplyTable MultiplyTable::QONNX_TOOLS_LEVEL = {
-    Multiply<Words>, Multiply<SignedByUnsigned>, Multiply<UnsignedBySigned>, Add, Widen};
+    Multiply<Words>, Multiply<SignedByUnsigned>, Multiply<UnsignedBySigned>, AddSparse, Add, Widen};
 #else
 constinit const MultiplyTable MultiplyTable::QONNX_TOOLS_LEVEL = {Multiply<Words>, nullptr, nullptr,
-                                                                  Add, Widen};
+                                                                  nullptr,         Add,     Widen};
 #endif
 
 }  // namespace qonnx_tools

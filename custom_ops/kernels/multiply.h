@@ -31,12 +31,33 @@ struct Factors {
   bool accumulate;  // add to c
 };
 
+// A unit of a sparse row.
+struct SparseUnit {
+  std::uint32_t step;
+  std::int32_t unit;
+};
+
+//   sums[row][column] = sums[row][column] * 2^shift[row] + sum over units: dot(unit,
+//   b[step][column])
+struct SparseFactors {
+  const SparseUnit* units;
+  const std::uint32_t* begins;  // row's units are begins[row] .. begins[row + 1] - 1
+  const std::uint8_t* shifts;
+  std::size_t rows;
+  const std::int32_t* b;
+  std::size_t b_step;
+  std::size_t groups;
+  std::int32_t* sums;
+  std::size_t sums_row;
+};
+
 struct MultiplyTable {
   void (*words)(const Factors& factors);  // 2 signed 16-bit numbers a unit
 
   // 4 8-bit numbers a unit; null where the level has no such instruction.
   void (*signed_by_unsigned)(const Factors& factors);  // a signed, b unsigned
   void (*unsigned_by_signed)(const Factors& factors);  // a unsigned, b signed
+  void (*add_sparse)(const SparseFactors& factors);    // units signed, b unsigned
 
   // sums[i] += c[i] * 2^shift modulo 2^32, shift 0 .. 63.
   void (*add)(const std::int32_t* c, int shift, std::int32_t* sums, std::size_t count);

@@ -80,28 +80,38 @@ void PackRow(const void* x, std::size_t count, std::int32_t* to) {
   store(to + whole, unit);
 }
 
-// Copies all pieces of all steps.
 template <typename Copy>
-inline void ForEach(const Gathering& by, const Copy& copy) {
+inline void ForEachPiece(const Gathering& gathering, const Copy& copy) {
+  const Gathering by = gathering;
   std::int32_t* to = by.units;
-  const std::int32_t* channel = by.image;
-  for (std::size_t i = 0; i < by.channel_units; ++i, channel += by.channel) {
+  for (std::size_t i = 0; i < by.channel_units; ++i) {
     for (std::size_t row = 0; row < by.taps[0]; ++row) {
-      for (std::size_t column = 0; column < by.taps[1]; ++column, to += by.step) {
-        const std::int32_t* const from = channel + row * by.tap[0] + column * by.tap[1];
-        for (const Piece* piece = by.pieces; piece != by.pieces + by.piece_count; ++piece) {
-          copy(from + piece->from, to + piece->to, piece->count);
+      const std::int32_t* from = by.image + i * by.channel + row * by.tap[0];
+      for (std::size_t column = 0; column < by.taps[1]; ++column) {
+        for (std::size_t at = 0; at < by.piece_count; ++at) {
+          const Piece piece = by.pieces[at];
+          copy(from + piece.from, to + piece.to, piece.count);
         }
+        from += by.tap[1];
+        to += by.step;
       }
     }
   }
 }
 
 void Gather(const Gathering& by) {
-  if (by.stride == 1) return ForEach(by, CopyNeighbours);
-  if (by.stride == 2) return ForEach(by, CopyEverySecond);
-  ForEach(by, [stride = by.stride](const std::int32_t* __restrict from, std::int32_t* __restrict to,
-                                   std::size_t count) {
+  if (by.stride == 1) {
+    return ForEachPiece(by,
+                        [](const std::int32_t* from, std::int32_t* to, std::size_t count)
+                            __attribute__((always_inline)) { CopyNeighbours(from, to, count); });
+  }
+  if (by.stride == 2) {
+    return ForEachPiece(by,
+                        [](const std::int32_t* from, std::int32_t* to, std::size_t count)
+                            __attribute__((always_inline)) { CopyEverySecond(from, to, count); });
+  }
+  ForEachPiece(by, [stride = by.stride](const std::int32_t* __restrict from,
+                                        std::int32_t* __restrict to, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] = from[stride * i];
   });
 }

@@ -31,9 +31,9 @@ struct Packing {
 
 // Pixels units[to] .. units[to + count - 1] are `stride` apart in the image, from `from` on.
 struct Piece {
-  std::size_t to;
+  std::uint32_t to;
+  std::uint32_t count;  // 1 .. 16
   std::size_t from;
-  std::size_t count;
 };
 
 struct Gathering {

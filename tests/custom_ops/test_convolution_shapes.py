@@ -81,10 +81,14 @@ def test_sums_at_their_bounds(x_type, w_type, sign, accumulator_bits, run_codes,
 
 @pytest.mark.parametrize("bits", [3, 5, 6])
 @pytest.mark.parametrize("x_type", [np.uint8, np.int8, np.int16, np.uint16])
-def test_log_weights(bits, x_type, run_codes, reference_codes):
+@pytest.mark.parametrize("spread", ["all octaves", "few far below the largest"])
+def test_log_weights(spread, bits, x_type, run_codes, reference_codes):
     source = np.random.default_rng(bits)
     largest = 2 ** (bits - 1) - 1
     w = source.integers(-largest, largest, (37, 6, 3, 3), endpoint=True).astype(np.int8)
+    if spread != "all octaves":
+        near = largest - source.integers(0, min(7, largest), w.shape, endpoint=True)
+        w = np.where(source.random(w.shape) < 0.05, w, near * source.choice([-1, 1], w.shape)).astype(np.int8)
     x = whole_range(source, x_type, (1, 6, 20, 19))
     channels = [source.integers(-(2**15), 2**15, 37).astype(np.int32), source.integers(-(2**30), 2**30, 37)]
     shift = np.int64(largest + np.iinfo(x_type).bits + 10)
