@@ -6,7 +6,7 @@ network on the same images, in points, with the 95 % interval; agreement with th
 SQNR of the outputs.
 
     QONNX_TOOLS_ASSETS=... python benchmarks/batch_norm_treatments.py [--models NAME ...] [--schemes NAME ...]
-        [--bits N ...] [--limit N] [--json]
+        [--bits N ...] [--fit HOW] [--limit N] [--json]
 """
 
 import argparse
@@ -20,7 +20,7 @@ from measuring import machine, markdown_table
 from subjects import Logits, Subject, TestSet
 
 from qonnx_tools.plan import BatchNorm
-from qonnx_tools.schemes.base import make_scheme
+from qonnx_tools.schemes.base import FITS, make_scheme
 from qonnx_tools.statistics import PairedComparison, Proportion, compare_paired, proportion
 
 MODELS = (
@@ -64,14 +64,16 @@ class Result:
         }
 
 
-def measure(subject: Subject, model: str, scheme: str, widths: Sequence[int], target: str) -> Iterator[Result]:
+def measure(
+    subject: Subject, model: str, scheme: str, widths: Sequence[int], fit: str, target: str
+) -> Iterator[Result]:
     """Yield the results of every treatment, the folded network first."""
     folded: list[Logits] = []
     treatments: list[tuple[BatchNorm, int | None]] = [(BatchNorm.FOLD, None)]
     treatments += [(each, bits) for each in (BatchNorm.MERGE, BatchNorm.SEPARATE) for bits in widths]
     for batch_norm, bits in treatments:
-        proposer = make_scheme(scheme, {"batch_norm": batch_norm, "batch_norm_bits": bits})
-        found = subject.outputs(proposer.propose(subject.network(batch_norm)), target)
+        proposer = make_scheme(scheme, {"batch_norm": batch_norm, "batch_norm_bits": bits, "fit": fit})
+        found = subject.outputs(subject.converted(proposer, target))
         folded = folded or found
         for test, output, reference in zip(subject.tests, found, folded, strict=True):
             expected = subject.expected(test)
@@ -102,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS, metavar="NAME", help=", ".join(MODELS))
     parser.add_argument("--schemes", nargs="+", default=SCHEMES, metavar="NAME")
     parser.add_argument("--bits", nargs="+", type=int, default=BITS, metavar="N", help="of the batch-norm unit")
+    parser.add_argument("--fit", choices=FITS, default="auto", help="what weights are fitted to")
     parser.add_argument("--limit", type=int, help="test images at most")
     parser.add_argument("--target", choices=("native", "simulation"), default="native")
     parser.add_argument("--json", action="store_true")
@@ -110,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for model in options.models:
         subject = Subject.of(model, options.limit)
         for scheme in options.schemes:
-            for result in measure(subject, model, scheme, options.bits, options.target):
+            for result in measure(subject, model, scheme, options.bits, options.fit, options.target):
                 results.append(result)
                 print(" | ".join(result.row().values()), file=sys.stderr)
     if options.json:

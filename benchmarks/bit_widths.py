@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from subjects import Subject
 
+from qonnx_tools.conversion import convert
 from qonnx_tools.plan import BatchNorm, Plan
 from qonnx_tools.schemes.fixed import Fixed
 from qonnx_tools.schemes.network import Network
@@ -96,7 +97,8 @@ class Point:
 
 def measure(subject: Subject, treatment: Treatment, bits: int, target: str = "native") -> list[Point]:
     """Convert with ``bits`` convolution bits and compare with the float model, on every test set."""
-    found = subject.outputs(treatment.plan(subject.network(treatment.batch_norm), bits), target)
+    plan = treatment.plan(subject.network(treatment.batch_norm), bits)
+    found = subject.outputs(convert(subject.model, plan=plan, target=target).model)
     points = []
     for test, output in zip(subject.tests, found, strict=True):
         chosen, reference = output.argmax(axis=1), subject.expected(test).argmax(axis=1)

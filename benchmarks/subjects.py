@@ -13,6 +13,7 @@ from qonnx_tools.data import Preprocessing, open_data
 from qonnx_tools.graph import Model, load
 from qonnx_tools.plan import BatchNorm, Plan
 from qonnx_tools.runtime import run, session
+from qonnx_tools.schemes.base import Scheme
 from qonnx_tools.schemes.fixed import Fixed
 from qonnx_tools.schemes.network import Network
 
@@ -77,24 +78,31 @@ class Subject:
         ]
         return cls(model, case.prepared, str(asset("data", case.calibration)), tuple(tests))
 
+    def converted(self, scheme: Scheme, target: str) -> Model:
+        """Return the model as the scheme wants it, calibrated on the calibration images."""
+        return convert(
+            self.model,
+            scheme=scheme,
+            data=self.calibration,
+            images=CALIBRATION_IMAGES,
+            preprocessing=self.prepared,
+            target=target,
+        ).model
+
     def network(self, batch_norm: BatchNorm) -> Network:
-        """Return the calibrated network with this treatment of batch normalization, for a scheme to look at."""
+        """Return the calibrated network with this treatment of batch normalization, for a scheme to look at.
+
+        What a scheme proposes for it rounds weights to nearest: they are not fitted to the outputs of their layers.
+        """
         if batch_norm not in self._networks:
             scheme = _Listening(batch_norm=batch_norm)
-            convert(
-                self.model,
-                scheme=scheme,
-                data=self.calibration,
-                images=CALIBRATION_IMAGES,
-                preprocessing=self.prepared,
-                target="simulation",
-            )
+            self.converted(scheme, "simulation")
             self._networks[batch_norm] = scheme.heard[0]
         return self._networks[batch_norm]
 
-    def outputs(self, plan: Plan, target: str) -> list[Logits]:
-        """Return what the model gives on each test set with the formats of ``plan``."""
-        runner = session(convert(self.model, plan=plan, target=target).model, threads=THREADS)
+    def outputs(self, converted: Model) -> list[Logits]:
+        """Return what a converted model gives on each test set."""
+        runner = session(converted, threads=THREADS)
         return [outputs(runner, test.images) for test in self.tests]
 
     def expected(self, test: TestSet) -> Logits:
