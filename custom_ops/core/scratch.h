@@ -7,13 +7,16 @@
 namespace qonnx_tools {
 
 // What the memory is for; each purpose has one block a thread. What workers read while the thread
-// that made it is a worker, too, is kPackedInput; the pieces of such work must not ask for it.
+// that made it is a worker, too, is kPackedInput, or kPlanes for input that is then packed; the
+// pieces of such work must not ask for it.
 enum class ScratchUse {
   kPackedInput,
+  kPlanes,
   kPanel,
   kConvolutionPanel,
   kImage,
   kAccumulators,
+  kJoined,
   kRow,
   kCount
 };

@@ -51,13 +51,13 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
                          const ChannelParameters& parameters)
     : geometry_(geometry),
       y_size_(SizeOf(format.carrier)),
-      epilogue_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                std::vector<std::int64_t>(weights.rows)),
+      ending_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+              std::vector<std::int64_t>(weights.rows)),
       weights_(weights, geometry.groups, geometry.kernel[0] * geometry.kernel[1], x,
-               !epilogue_.Takes32()),
+               !ending_.Takes32()),
       filler_(geometry, x, weights_.Layout()) {
-  epilogue_ = Epilogue(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                       PackingCorrections(weights, x, weights_.AreBytes()));
+  ending_ = Ending(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+                   PackingCorrections(weights, x, weights_.AreBytes()));
 }
 
 template <typename Sum>
@@ -85,19 +85,20 @@ template <typename Sum>
 void Convolution::Finish(const ImageSize& size, const Task& task, const Block& block,
                          const Sum* sums) const {
   const std::size_t out_pixels = size.out[0] * size.out[1];
-  const std::size_t channel = task.panel.group * geometry_.out_channels + block.first_row;
+  const std::size_t channel =
+      task.panel.group * geometry_.out_channels + block.first_row / ending_.RowsAChannel();
   for (std::size_t done = 0; done < block.pixels;) {
     const std::size_t image = (block.first_pixel + done) / out_pixels;
     const std::size_t pixel = (block.first_pixel + done) % out_pixels;
     const std::size_t plane = image * geometry_.groups * geometry_.out_channels + channel;
     const std::size_t count = std::min(out_pixels - pixel, block.pixels - done);
-    epilogue_.Rows(channel,
-                   AccumulatorRows<Sum>{.sums = sums + done,
-                                        .pitch = PackedWeights::kPitch,
-                                        .rows = block.rows,
-                                        .count = count,
-                                        .y = task.y + (plane * out_pixels + pixel) * y_size_,
-                                        .y_pitch = out_pixels});
+    ending_.Rows(channel * ending_.RowsAChannel(),
+                 AccumulatorRows<Sum>{.sums = sums + done,
+                                      .pitch = PackedWeights::kPitch,
+                                      .rows = block.rows,
+                                      .count = count,
+                                      .y = task.y + (plane * out_pixels + pixel) * y_size_,
+                                      .y_pitch = out_pixels});
     done += count;
   }
 }
@@ -112,7 +113,7 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
     filled = task.panel;
   }
   weights_.Prepare();
-  if (epilogue_.Takes32()) {
+  if (ending_.Takes32()) {
     RunRows<std::int32_t>(size, task, panel);
   } else {
     RunRows<std::int64_t>(size, task, panel);
@@ -128,7 +129,7 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
       std::clamp(kPanelUnits / (column * kGroup) / kGroups * kGroups, kGroups, kMostGroups);
   const std::size_t chunks = Ceil(column_groups, chunk_groups);
   const std::size_t tasks = chunks * geometry_.groups;
-  const std::size_t rows = geometry_.out_channels;
+  const std::size_t rows = geometry_.out_channels * ending_.RowsAChannel();
   std::size_t parts = 1;
   if (tasks < kFewTasks) {
     parts = std::min(Ceil(kFewTasks, tasks), std::max<std::size_t>(rows / kFewestRows, 1));

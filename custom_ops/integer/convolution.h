@@ -11,7 +11,7 @@
 
 #include "core/workers.h"
 #include "integer/convolution_geometry.h"
-#include "integer/epilogue.h"
+#include "integer/ending.h"
 #include "integer/packed_weights.h"
 #include "integer/panel.h"
 
@@ -26,7 +26,8 @@ class ConvolutionPlan {
 
 class Convolution final : public ConvolutionPlan {
  public:
-  // `weights` are [M, C/group * kernel] in the order of ONNX.
+  // `weights` are [M, C/group * kernel] in the order of ONNX; or each row of them is two, of an
+  // even and an odd accumulator.
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
               const OutputFormat& format, int accumulator_bits,
               const ChannelParameters& parameters);
@@ -45,7 +46,7 @@ class Convolution final : public ConvolutionPlan {
 
   ConvolutionGeometry geometry_;
   std::size_t y_size_;
-  Epilogue epilogue_;
+  Ending ending_;
   PackedWeights weights_;
   PanelFiller filler_;
 };

@@ -51,9 +51,9 @@ MatrixProduct::MatrixProduct(const WeightMatrix& weights, Carrier x, const Outpu
       y_size_(SizeOf(format.carrier)),
       units_(UnitsFor(weights, x)),
       steps_(Ceil(weights.depth, WidthOf(units_))),
-      epilogue_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                PackingCorrections(weights, x, AreBytes(units_))),
-      wide_(!epilogue_.Takes32() || !FitUnits(weights, units_)) {
+      ending_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+              PackingCorrections(weights, x, AreBytes(units_))),
+      wide_(!ending_.Takes32() || !FitUnits(weights, units_)) {
   const auto& multiply = AtSelectedLevel<MultiplyTable>();
   multiply_ = units_ == Units::kBytes ? multiply.unsigned_by_signed : multiply.words;
   const WeightMatrix padded = Padded(weights, WidthOf(units_));
@@ -107,12 +107,13 @@ void MatrixProduct::RunTask(const Task& task) const {
     weights += segment.steps * columns;
   }
   for (std::size_t item = 0; item < task.items; ++item) {
-    std::uint8_t* const y = task.y + (item * rows_ + task.first_row) * y_size_;
+    std::uint8_t* const y =
+        task.y + (item * rows_ + task.first_row) / ending_.RowsAChannel() * y_size_;
     if (wide_) {
-      epilogue_.Across(task.first_row, sums64 + item * columns, y, task.rows);
+      ending_.Across(task.first_row, sums64 + item * columns, y, task.rows);
     } else {
       if (segments_.empty()) std::fill_n(sums32 + item * columns, columns, 0);
-      epilogue_.Across(task.first_row, sums32 + item * columns, y, task.rows);
+      ending_.Across(task.first_row, sums32 + item * columns, y, task.rows);
     }
   }
 }
@@ -130,7 +131,7 @@ void MatrixProduct::Run(std::size_t count, const void* x, void* y, const Workers
     const std::size_t item = index / tiles * kItems;
     Task task = {};
     task.x = units + item * steps_;
-    task.y = static_cast<std::uint8_t*>(y) + item * rows_ * y_size_;
+    task.y = static_cast<std::uint8_t*>(y) + item * rows_ / ending_.RowsAChannel() * y_size_;
     task.items = std::min(kItems, count - item);
     task.first_row = index % tiles * kColumns;
     task.rows = std::min(kColumns, rows_ - task.first_row);

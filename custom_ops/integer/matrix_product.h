@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/workers.h"
-#include "integer/epilogue.h"
+#include "integer/ending.h"
 #include "integer/weights.h"
 #include "kernels/multiply.h"
 
@@ -30,7 +30,7 @@ class MatrixProduct {
   std::size_t y_size_;
   Units units_;
   std::size_t steps_;
-  Epilogue epilogue_;
+  Ending ending_;
   bool wide_;  // whether accumulators take 64 bits
   std::vector<Segment> segments_;
   // [tile of 64 rows][segment][step][row], the last tile rounded up to groups of 16

@@ -1,7 +1,10 @@
-// FixedConv and ShiftConv: convolutions of codes.
+// FixedConv, ShiftConv and LogConv: convolutions of codes.
 
 #include "integer/convolution.h"
 
+#include <utility>
+
+#include "core/scratch.h"
 #include "integer/depthwise.h"
 #include "ops/spatial.h"
 #include "ops/weighted_op.h"
@@ -13,21 +16,52 @@ std::unique_ptr<ConvolutionPlan> PlanFor(const ConvolutionGeometry& geometry,
                                          const WeightMatrix& weights, Carrier x,
                                          const OutputFormat& format, int accumulator_bits,
                                          const ChannelParameters& parameters) {
-  if (Depthwise::Takes(geometry, weights, x, format, accumulator_bits, parameters)) {
+  const bool paired = weights.rows != parameters.shift.size();
+  if (!paired && Depthwise::Takes(geometry, weights, x, format, accumulator_bits, parameters)) {
     return std::make_unique<Depthwise>(geometry, weights, x, format, accumulator_bits, parameters);
   }
   return std::make_unique<Convolution>(geometry, weights, x, format, accumulator_bits, parameters);
 }
 
+// Of log codes: of their planes, which are further channels.
+class LogConvolution final : public ConvolutionPlan {
+ public:
+  LogConvolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
+                 std::unique_ptr<LogPlanes> planes, const OutputFormat& format,
+                 int accumulator_bits, const ChannelParameters& parameters)
+      : geometry_(geometry),
+        planes_(std::move(planes)),
+        convolution_(OfPlanes(geometry, planes_->Count()), weights, planes_->Bytes(), format,
+                     accumulator_bits, parameters) {}
+
+  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override {
+    const std::size_t rows = size.count * geometry_.groups;
+    const std::size_t count = geometry_.in_channels * size.in[0] * size.in[1];
+    auto* const planes =
+        ScratchOf<std::uint8_t>(ScratchUse::kPlanes, rows * planes_->Count() * count);
+    planes_->Fill(x, rows, count, planes, workers);
+    convolution_.Run(size, planes, y, workers);
+  }
+
+ private:
+  static ConvolutionGeometry OfPlanes(ConvolutionGeometry geometry, std::size_t planes) {
+    geometry.in_channels *= planes;
+    return geometry;
+  }
+
+  ConvolutionGeometry geometry_;
+  std::unique_ptr<LogPlanes> planes_;
+  Convolution convolution_;
+};
+
 class ConvolutionKernel final : public CodeKernel {
  public:
   ConvolutionKernel(const Window& window, const ConvolutionGeometry& geometry,
-                    const WeightMatrix& weights, Carrier x, const OutputFormat& format,
-                    int accumulator_bits, const ChannelParameters& parameters)
+                    std::unique_ptr<ConvolutionPlan> plan)
       : window_(window),
         in_channels_(geometry.groups * geometry.in_channels),
         out_channels_(geometry.groups * geometry.out_channels),
-        plan_(PlanFor(geometry, weights, x, format, accumulator_bits, parameters)) {}
+        plan_(std::move(plan)) {}
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     const Shape& x = inputs[0].shape;
@@ -85,10 +119,18 @@ class ConvolutionOp final : public WeightedOp {
       geometry.pad_begin[axis] = window_.pad_begin[axis];
       geometry.pad_end[axis] = window_.pad_end[axis];
     }
-    const WeightMatrix weights = {channels, w.Count() / channels, Weights(inputs[1])};
-    return std::make_unique<ConvolutionKernel>(window_, geometry, weights,
-                                               CarrierOf(inputs[0].type), format_,
-                                               accumulator_bits_, ReadChannels(inputs, channels));
+    const Carrier x = CarrierOf(inputs[0].type);
+    const ChannelParameters parameters = ReadChannels(inputs, channels);
+    auto [weights, planes] =
+        MultiplicationOf({channels, w.Count() / channels, Integers(inputs[1])}, x);
+    std::unique_ptr<ConvolutionPlan> plan;
+    if (planes) {
+      plan = std::make_unique<LogConvolution>(geometry, weights, std::move(planes), format_,
+                                              accumulator_bits_, parameters);
+    } else {
+      plan = PlanFor(geometry, weights, x, format_, accumulator_bits_, parameters);
+    }
+    return std::make_unique<ConvolutionKernel>(window_, geometry, std::move(plan));
   }
 
  private:
@@ -138,6 +180,12 @@ const RegisteredOp shift({"ShiftConv",
                           nullptr,
                           Create<WeightKind::kShift>,
                           InferConvolution});
+const RegisteredOp log({"LogConv",
+                        {kProjectDomain},
+                        WeightedInputs(),
+                        nullptr,
+                        Create<WeightKind::kLog>,
+                        InferConvolution});
 
 }  // namespace
 }  // namespace qonnx_tools

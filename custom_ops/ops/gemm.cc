@@ -1,5 +1,8 @@
-// FixedGemm and ShiftGemm: products of codes with constant weights.
+// FixedGemm, ShiftGemm and LogGemm: products of codes with constant weights.
 
+#include <utility>
+
+#include "core/scratch.h"
 #include "glue/shape_inference.h"
 #include "integer/matrix_product.h"
 #include "ops/weighted_op.h"
@@ -9,30 +12,39 @@ namespace {
 
 class GemmKernel final : public CodeKernel {
  public:
-  GemmKernel(const WeightMatrix& weights, Carrier x, const OutputFormat& format,
+  // `weights` are of the `channels` outputs of [depth] inputs, or of their planes.
+  GemmKernel(std::size_t channels, std::size_t depth, const WeightMatrix& weights,
+             std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
              int accumulator_bits, const ChannelParameters& parameters)
-      : rows_(static_cast<std::int64_t>(weights.rows)),
-        depth_(static_cast<std::int64_t>(weights.depth)),
-        product_(weights, x, format, accumulator_bits, parameters) {}
+      : channels_(static_cast<std::int64_t>(channels)),
+        depth_(depth),
+        planes_(std::move(planes)),
+        product_(weights, planes_ ? planes_->Bytes() : x, format, accumulator_bits, parameters) {}
 
   Shape OutputShape(std::span<const Tensor> inputs) const override {
     const Shape& x = inputs[0].shape;
-    if (x.rank != 2 || x.dims[1] != depth_) {
+    if (x.rank != 2 || x.dims[1] != static_cast<std::int64_t>(depth_)) {
       throw Error("input 'x' has shape " + x.Text() + "; w asks for [N, " + std::to_string(depth_) +
                   "]");
     }
     Shape y = x;
-    y.dims[1] = rows_;
+    y.dims[1] = channels_;
     return y;
   }
 
   void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
-    product_.Run(static_cast<std::size_t>(inputs[0].shape.dims[0]), inputs[0].data, y, workers);
+    const auto count = static_cast<std::size_t>(inputs[0].shape.dims[0]);
+    if (!planes_) return product_.Run(count, inputs[0].data, y, workers);
+    auto* const planes =
+        ScratchOf<std::uint8_t>(ScratchUse::kPlanes, count * planes_->Count() * depth_);
+    planes_->Fill(inputs[0].data, count, depth_, planes, workers);
+    product_.Run(count, planes, y, workers);
   }
 
  private:
-  std::int64_t rows_;
-  std::int64_t depth_;
+  std::int64_t channels_;
+  std::size_t depth_;
+  std::unique_ptr<LogPlanes> planes_;
   MatrixProduct product_;
 };
 
@@ -53,7 +65,7 @@ class GemmOp final : public WeightedOp {
     const Shape& w = inputs[1].shape;
     WeightMatrix weights = {static_cast<std::size_t>(w.dims[transposed_ ? 0 : 1]),
                             static_cast<std::size_t>(w.dims[transposed_ ? 1 : 0]),
-                            Weights(inputs[1])};
+                            Integers(inputs[1])};
     if (!transposed_) {
       std::vector<std::int64_t> stored(weights.values.size());
       stored.swap(weights.values);
@@ -63,8 +75,12 @@ class GemmOp final : public WeightedOp {
         }
       }
     }
-    return std::make_unique<GemmKernel>(weights, CarrierOf(inputs[0].type), format_,
-                                        accumulator_bits_, ReadChannels(inputs, weights.rows));
+    const Carrier x = CarrierOf(inputs[0].type);
+    const std::size_t channels = weights.rows;
+    const std::size_t depth = weights.depth;
+    auto [multiplied, planes] = MultiplicationOf(std::move(weights), x);
+    return std::make_unique<GemmKernel>(channels, depth, multiplied, std::move(planes), x, format_,
+                                        accumulator_bits_, ReadChannels(inputs, channels));
   }
 
  private:
@@ -97,6 +113,8 @@ const RegisteredOp shift({"ShiftGemm",
                           nullptr,
                           Create<WeightKind::kShift>,
                           InferGemm});
+const RegisteredOp log(
+    {"LogGemm", {kProjectDomain}, WeightedInputs(), nullptr, Create<WeightKind::kLog>, InferGemm});
 
 }  // namespace
 }  // namespace qonnx_tools

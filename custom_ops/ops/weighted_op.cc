@@ -1,48 +1,92 @@
 #include "ops/weighted_op.h"
 
+#include <string>
+#include <utility>
+
 #include "glue/parameter.h"
 
 namespace qonnx_tools {
 namespace {
 
-constexpr int kMostWeightBits = 6;  // 31 octaves, as arithmetic/integer.py
+constexpr int kMostShiftBits = 6;  // 31 octaves, as arithmetic/integer.py
+constexpr int kMostLogBits = 8;
+constexpr int kMostGuardBits = 32;
 
-// 2^exponent modulo 2^64.
-std::uint64_t PowerOfTwo(std::int64_t exponent) {
-  return exponent < 64 ? std::uint64_t{1} << exponent : 0;
+LogUnit ReadUnit(const Attributes& attributes, WeightKind kind) {
+  LogUnit unit = {};
+  if (kind == WeightKind::kFixed) return unit;
+  const bool is_log = kind == WeightKind::kLog;
+  unit.weight_bits = attributes.IntWithin("weight_bits", 2, is_log ? kMostLogBits : kMostShiftBits);
+  unit.steps = attributes.IntWithin("steps", 1, 2, 1);
+  if (!is_log) return unit;
+  unit.x_signed = attributes.Bool("x_signed", true);
+  unit.x_bits = attributes.IntWithin("x_bits", unit.x_signed ? 2 : 1, kMostLogBits);
+  unit.guard_bits = attributes.IntWithin("guard_bits", 0, kMostGuardBits);
+  if (unit.steps == 1 && unit.x_bits == kMostLogBits && !unit.x_signed) {
+    throw Error(
+        "attribute 'x_bits' is 8, with base 2 and 'x_signed' 0; no such log format has a "
+        "smallest magnitude in float32: use fewer bits or base sqrt 2");
+  }
+  return unit;
+}
+
+// Rows of even and odd parts in turn: a code of odd size is a shift of the even part, by half of
+// what is below it; one of even size is a power of two times sqrt(2), twice that over sqrt(2).
+WeightMatrix HalfSteps(const WeightMatrix& codes) {
+  WeightMatrix weights = {2 * codes.rows, codes.depth, {}};
+  weights.values.reserve(weights.rows * weights.depth);
+  for (std::size_t row = 0; row < weights.rows; ++row) {
+    for (std::size_t k = 0; k < codes.depth; ++k) {
+      const std::int64_t code = codes.values[row / 2 * codes.depth + k];
+      const std::int64_t size = code < 0 ? -code : code;
+      const bool counts = size % 2 != static_cast<std::int64_t>(row % 2) && size > 0;
+      const std::int64_t weight = counts ? std::int64_t{1} << (size / 2) : 0;
+      weights.values.push_back(code < 0 ? -weight : weight);
+    }
+  }
+  return weights;
 }
 
 }  // namespace
 
 WeightedOp::WeightedOp(const Attributes& attributes, WeightKind kind)
-    : format_(ReadOutputFormat(attributes)), accumulator_bits_(ReadAccumulatorBits(attributes)) {
-  if (kind == WeightKind::kShift) {
-    const int bits = attributes.IntWithin("weight_bits", 2, kMostWeightBits);
-    largest_code_ = (1 << (bits - 1)) - 1;
-  }
+    : format_(ReadOutputFormat(attributes)),
+      accumulator_bits_(ReadAccumulatorBits(attributes)),
+      kind_(kind),
+      unit_(ReadUnit(attributes, kind)) {}
+
+std::optional<int> WeightedOp::LargestCode() const {
+  if (kind_ == WeightKind::kFixed) return std::nullopt;
+  return unit_.LargestWeight();
 }
 
 void WeightedOp::CheckParameter(std::size_t input, const Tensor& tensor) const {
   if (input == 2) CheckShifts("shift", tensor);
-  if (input != 1 || !largest_code_) return;
+  const std::optional<int> largest = LargestCode();
+  if (input != 1 || !largest) return;
   for (const std::int64_t code : Integers(tensor)) {
-    if (code < -*largest_code_ || code > *largest_code_) {
+    if (code < -*largest || code > *largest) {
       throw Error(InputName("w") + " has the log code " + std::to_string(code) +
-                  "; by attribute 'weight_bits' codes lie in -" + std::to_string(*largest_code_) +
-                  ".." + std::to_string(*largest_code_));
+                  "; by attribute 'weight_bits' codes lie in -" + std::to_string(*largest) + ".." +
+                  std::to_string(*largest));
     }
   }
 }
 
-std::vector<std::int64_t> WeightedOp::Weights(const Tensor& w) const {
-  std::vector<std::int64_t> weights = Integers(w);
-  if (!largest_code_) return weights;
-  for (std::int64_t& weight : weights) {
-    if (weight == 0) continue;
-    const std::uint64_t size = PowerOfTwo((weight < 0 ? -weight : weight) - 1);
-    weight = static_cast<std::int64_t>(weight < 0 ? 0 - size : size);
+WeightedOp::Multiplication WeightedOp::MultiplicationOf(WeightMatrix w, Carrier x) const {
+  if (kind_ == WeightKind::kFixed) return {std::move(w), nullptr};
+  if (kind_ == WeightKind::kLog) {
+    auto planes = std::make_unique<LogPlanes>(unit_, w, x);
+    WeightMatrix weights = planes->Expanded(w);
+    return {std::move(weights), std::move(planes)};
   }
-  return weights;
+  if (unit_.steps == 2) return {HalfSteps(w), nullptr};
+  for (std::int64_t& weight : w.values) {
+    if (weight == 0) continue;
+    const std::int64_t size = std::int64_t{1} << ((weight < 0 ? -weight : weight) - 1);
+    weight = weight < 0 ? -size : size;
+  }
+  return {std::move(w), nullptr};
 }
 
 ChannelParameters WeightedOp::ReadChannels(std::span<const Tensor> inputs, std::size_t channels) {

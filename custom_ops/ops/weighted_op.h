@@ -1,20 +1,23 @@
-// What FixedConv, ShiftConv, FixedGemm and ShiftGemm share: the inputs x, w, shift, bias,
-// multiplier, addend and how they are read.
+// What FixedConv, ShiftConv, LogConv, FixedGemm, ShiftGemm and LogGemm share: the inputs x, w,
+// shift, bias, multiplier, addend and how they are read.
 
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "glue/code_attributes.h"
 #include "glue/code_op.h"
 #include "integer/epilogue.h"
+#include "integer/log_planes.h"
 #include "integer/weights.h"
 
 namespace qonnx_tools {
 
 enum class WeightKind {
   kFixed,  // w is the weight
-  kShift,  // w is a log code: 0, or sign * 2^(|w| - 1)
+  kShift,  // w is a log code: 0, or sign * g^(|w| - 1), g = 2 or sqrt(2)
+  kLog,    // so are w and x
 };
 
 class WeightedOp : public CodeOp {
@@ -24,15 +27,23 @@ class WeightedOp : public CodeOp {
   void CheckParameter(std::size_t input, const Tensor& tensor) const override;
 
  protected:
-  // Weights in the order in which w stores them.
-  std::vector<std::int64_t> Weights(const Tensor& w) const;
+  // What a kernel multiplies: `weights`, with x or, where there are planes, with those of x.
+  struct Multiplication {
+    WeightMatrix weights;
+    std::unique_ptr<LogPlanes> planes;
+  };
+  // Of w as rows of outputs.
+  Multiplication MultiplicationOf(WeightMatrix w, Carrier x) const;
   static ChannelParameters ReadChannels(std::span<const Tensor> inputs, std::size_t channels);
 
   OutputFormat format_;
   int accumulator_bits_;
 
  private:
-  std::optional<int> largest_code_;  // of log weights
+  std::optional<int> LargestCode() const;  // of log weights
+
+  WeightKind kind_;
+  LogUnit unit_ = {};  // of shifts: weight_bits and steps alone
 };
 
 std::vector<Input> WeightedInputs();

@@ -23,7 +23,7 @@ Integers = npt.NDArray[np.int64]
 WIDEST_ACCUMULATOR = 64
 MOST_SHIFT = 62
 SHIFT_WEIGHT_BITS = (2, 6)
-"""Bits of the base-2 log weights that are shifts: 31 octaves at most, so that a weight fits 32 bits."""
+"""Bits of the log weights that are shifts: 31 octaves at most, so that a weight fits 32 bits."""
 MOST_LOOKUP_BITS = 16
 
 
@@ -170,14 +170,35 @@ def log_weights(codes: npt.ArrayLike, bits: int) -> Integers:
 
     The LSB is the smallest magnitude of the format, scale * 2**-(K-1) with K = 2**(bits-1) - 1.
     """
+    return shift_weights(codes, bits, 1)[0]
+
+
+def shift_weights(codes: npt.ArrayLike, bits: int, steps: int) -> tuple[Integers, Integers]:
+    """Return what the codes of a signed log format multiply by, ``even + odd / sqrt(2)``; one of the two is 0.
+
+    With base 2 (``steps`` 1) odd is 0. With base sqrt(2) (``steps`` 2) a code k of odd size is
+    ``even = sign * 2**((|k| - 1) / 2)``, one of even size ``odd = sign * 2**(|k| / 2)``. The LSB is the smallest
+    magnitude of the format.
+    """
     fewest, most = SHIFT_WEIGHT_BITS
     if not fewest <= bits <= most:
         raise ConfigError(f"weight_bits is {bits}; weights that are shifts have {fewest} to {most} bits")
+    if steps not in (1, 2):
+        raise ConfigError(f"steps is {steps}; weights that are shifts have 1 (base 2) or 2 (base sqrt 2) an octave")
+    wide = log_weight_range(codes, bits)
+    down = np.maximum(np.abs(wide) - 1, 0)
+    is_odd = down % steps == 1
+    size = np.sign(wide) << (down // steps + is_odd)
+    return np.where(is_odd, 0, size), np.where(is_odd, size, 0)
+
+
+def log_weight_range(codes: npt.ArrayLike, bits: int) -> Integers:
+    """Return codes of a signed log format in int64; ``ConfigError`` where one is outside the format."""
     wide = _wide(codes)
     size, largest = np.abs(wide), 2 ** (bits - 1) - 1
     if np.any(size > largest):
         raise ConfigError(f"a weight has code {int(wide.flat[size.argmax()])}; {bits} bits hold +-{largest}")
-    return np.asarray(np.where(wide == 0, 0, np.sign(wide) << np.maximum(size - 1, 0)))
+    return wide
 
 
 def average_pool(

@@ -32,6 +32,10 @@ class ConvOp(AccumulatingOp):
         Attribute("group", "each reads its share of the channels", 1),
         *ACCUMULATION,
     )
+    product_nodes: ClassVar[str] = """
+    {part}_matrix = Reshape({part}, matrix_shape)
+    {part}_sums = MatMul({part}_matrix, columns)
+"""
 
     def accumulate(
         self, x: npt.NDArray[Any], w: npt.NDArray[Any], attributes: Mapping[str, Any]
@@ -50,13 +54,10 @@ class ConvOp(AccumulatingOp):
             "end": np.array([2**31], np.int64),
             "layout": np.array([-1, 1], np.int64),
         }
-        return self.accumulating_body(opset, _BODY, _PRODUCT, constants)
+        return self.accumulating_body(opset, _BODY, self.product_nodes, _TOTAL, constants)
 
 
-_PRODUCT = """
-    {part}_matrix = Reshape({part}, matrix_shape)
-    {part}_sums = MatMul({part}_matrix, columns)
-"""
+_TOTAL = "    {kind}total = Reshape({kind}products, total_shape)"
 
 _BODY = """
     kernel = Constant <value_ints: ints = @kernel_shape> ()
@@ -102,7 +103,7 @@ _BODY = """
     matrix_shape = Concat <axis: int = 0> (groups, filters_a_group, products_an_output)
 {products}
     total_shape = Concat <axis: int = 0> (batch, filters, positions)
-    total = Reshape(products, total_shape)
+{totals}
 {codes}
     y_shape = Concat <axis: int = 0> (batch, filters, out_size)
     y_some = Reshape(codes, y_shape)

@@ -17,7 +17,7 @@ Tables = dict[str, npt.NDArray[np.generic]]
 
 
 def common_tables() -> Tables:
-    """Return the constants of :data:`WRAP` and :data:`FINISH`."""
+    """Return the constants of :data:`WIDTH`, :func:`wrapping` and :data:`FINISH`."""
     powers = np.int64(1) << np.arange(MOST_SHIFT + 1)
     reached = np.maximum(powers // 2 - 1, 0)  # a rest above it is a half or more
     beyond = powers // 2  # a rest above it is more than a half
@@ -43,21 +43,30 @@ def common_tables() -> Tables:
     }
 
 
-WRAP = """
+def wrapping(total: str, wrapped: str) -> str:
+    """Nodes for ``wrapped``: ``total`` wrapped to accumulator_bits. Bits below the sign bit, less the sign bit's value.
+
+    They follow :data:`WIDTH`.
+    """
+    return f"""
+    {total}_low_bits = Mod({total}, sign_bit)
+    {total}_high_part = Sub({total}, {total}_low_bits)
+    {total}_high_bits = Div({total}_high_part, sign_bit)
+    {total}_sign = Mod({total}_high_bits, two)
+    {total}_sign_value = Mul({total}_sign, sign_bit)
+    {total}_less = Sub({total}_low_bits, {total}_sign_value)
+    {wrapped} = Where(is_full, {total}, {total}_less)
+"""
+
+
+WIDTH = """
     width = Constant <value_int: int = @accumulator_bits> ()
     sign_place = Sub(width, one)
     sign_at = Min(sign_place, most_shift)
     sign_bit = Gather(powers, sign_at)
-    low_bits = Mod(sum, sign_bit)
-    high_part = Sub(sum, low_bits)
-    high_bits = Div(high_part, sign_bit)
-    sign = Mod(high_bits, two)
-    sign_value = Mul(sign, sign_bit)
-    wrapped = Sub(low_bits, sign_value)
     is_full = Equal(width, full_width)
-    accumulator = Where(is_full, sum, wrapped)
 """
-"""``accumulator``: ``sum`` wrapped to accumulator_bits. Its bits below the sign bit, less the sign bit's value."""
+"""What :func:`wrapping` reads."""
 
 FINISH = f"""
     mode = Constant <value_int: int = @rounding> ()

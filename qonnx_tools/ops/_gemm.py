@@ -18,6 +18,9 @@ class GemmOp(AccumulatingOp):
 
     inputs = accumulating_inputs("[N, K]", "[K, M], with transB [M, K]")
     attributes: ClassVar[tuple[Attribute, ...]] = (Attribute("transB", "1: w is [M, K], 0: [K, M]", 0), *ACCUMULATION)
+    product_nodes: ClassVar[str] = """
+    {part}_sums = Gemm <transB: int = @transB> (rows, {part})
+"""
 
     def accumulate(
         self, x: npt.NDArray[Any], w: npt.NDArray[Any], attributes: Mapping[str, Any]
@@ -28,17 +31,16 @@ class GemmOp(AccumulatingOp):
         return float_stand_in(node, "Gemm", 2, ("transB",))
 
     def body(self, opset: int) -> onnx.FunctionProto:
-        return self.accumulating_body(opset, _BODY, _PRODUCT, {"layout": np.array([1, -1], np.int64)})
+        constants = {"layout": np.array([1, -1], np.int64)}
+        return self.accumulating_body(opset, _BODY, self.product_nodes, _TOTAL, constants)
 
 
-_PRODUCT = """
-    {part}_sums = Gemm <transB: int = @transB> (rows, {part})
-"""
+_TOTAL = "    {kind}total = Identity({kind}products)"
 
 _BODY = """
     rows = Cast <to: int = 11> (x)
 {products}
-    total = Identity(products)
+{totals}
 {codes}
     y = Identity(codes)
 """

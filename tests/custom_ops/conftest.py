@@ -9,6 +9,7 @@ from onnx import helper, numpy_helper
 
 from qonnx_tools.arithmetic import integer
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.log_products import LogUnit, joined
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.arithmetic.window import Window
 from qonnx_tools.runtime import library_path
@@ -135,17 +136,26 @@ def run_codes() -> Callable[..., np.ndarray]:
 
 
 def accumulators(op: str, inputs: Sequence[np.ndarray | None], attributes: dict) -> np.ndarray:
-    """The sums of an accumulating op, bias included, wrapped."""
-    x, w = inputs[0], inputs[1]
+    """The sums of an accumulating op, bias included, wrapped; even and odd ones joined."""
+    x, w, bits = inputs[0], inputs[1], attributes["accumulator_bits"]
     bias = inputs[3] if len(inputs) > 3 and inputs[3] is not None else np.int64(0)
-    if op.startswith("Shift"):
-        w = integer.log_weights(w, attributes["weight_bits"])
-    if op.endswith("Gemm"):
-        sums = integer.gemm(x, w, transpose=bool(attributes["transB"]))
-    else:
+    steps = attributes.get("steps", 1)
+
+    def sums(x, w):
+        if op.endswith("Gemm"):
+            return integer.gemm(x, w, transpose=bool(attributes["transB"]))
         window = Window.of(*(attributes.get(name, ()) for name in ("kernel_shape", "strides", "pads", "dilations")))
-        sums = integer.convolve(x, w, window, attributes["group"])
-    return integer.wrap(sums + integer.along(bias, sums.shape, 1), attributes["accumulator_bits"])
+        return integer.convolve(x, w, window, attributes["group"])
+
+    if op.startswith("Log"):
+        names = ("x_bits", "x_signed", "weight_bits", "steps", "guard_bits")
+        even, odd = LogUnit(*(attributes[name] for name in names)).sums(x, w, sums)
+    elif op.startswith("Shift"):
+        even, odd = (sums(x, part) for part in integer.shift_weights(w, attributes["weight_bits"], steps))
+    else:
+        even, odd = sums(x, w), np.int64(0)
+    accumulated = integer.wrap(even + integer.along(bias, even.shape, 1), bits)
+    return joined(accumulated, integer.wrap(odd, bits)) if steps == 2 else accumulated
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,23 +52,28 @@ def finish(source: random.Random, channels: int) -> Inputs:
     return [shift, *[value if source.random() < 0.6 else None for value in (bias, multiplier, addend)]]
 
 
-def weights(source: random.Random, shape: tuple[int, ...], shifts: bool) -> tuple[np.ndarray, dict[str, Any]]:
-    """Weights with what describes them."""
-    if not shifts:
-        return codes(source, shape), {"accumulator_bits": source.randint(1, 64)}
-    bits = source.randint(2, 6)
+def weights(source: random.Random, shape: tuple[int, ...], kind: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weights of an op of that kind, with what describes them."""
+    described = {"accumulator_bits": source.randint(1, 64)}
+    if kind == "Fixed":
+        return codes(source, shape), described
+    bits = source.randint(2, 6 if kind == "Shift" else 8)
     largest = 2 ** (bits - 1) - 1
     drawn = np.clip(codes(source, shape, np.int8), -largest, largest)
-    return drawn, {"weight_bits": bits, "accumulator_bits": source.randint(1, 64)}
+    described |= {"weight_bits": bits, "steps": source.randint(1, 2)}
+    if kind == "Log":
+        described |= {"x_bits": source.randint(2, 7), "x_signed": source.randint(0, 1)}
+        described["guard_bits"] = source.randint(0, 32)
+    return drawn, described
 
 
-def convolution(source: random.Random, shifts: bool) -> tuple[Inputs, dict[str, Any]]:
+def convolution(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any]]:
     """A convolution of one or two dimensions."""
     axes, group = source.randint(1, 2), source.choice((1, 1, 1, 2, 4))
     inner, outer = source.choice((1, 3, 4, 9, 70)), source.choice((1, 2, 7, 13))
     kernel = [source.randint(1, 3) for _ in range(axes)]
     x = codes(source, (source.randint(0, 2), group * inner, *[source.randint(5, 20) for _ in range(axes)]))
-    w, described = weights(source, (group * outer, inner, *kernel), shifts)
+    w, described = weights(source, (group * outer, inner, *kernel), kind)
     window = {
         "kernel_shape": kernel,
         "strides": [source.randint(1, 3) for _ in range(axes)],
@@ -78,10 +84,10 @@ def convolution(source: random.Random, shifts: bool) -> tuple[Inputs, dict[str, 
     return [x, w, *finish(source, group * outer)], window | described | output(source)
 
 
-def gemm(source: random.Random, shifts: bool) -> tuple[Inputs, dict[str, Any]]:
+def gemm(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any]]:
     """A matrix product."""
     depth, out, transposed = source.randint(1, 90), source.randint(1, 90), source.randint(0, 1)
-    w, described = weights(source, (out, depth) if transposed else (depth, out), shifts)
+    w, described = weights(source, (out, depth) if transposed else (depth, out), kind)
     x = codes(source, (source.randint(0, 9), depth))
     return [x, w, *finish(source, out)], {"transB": transposed} | described | output(source)
 
@@ -108,6 +114,10 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
             log | {"to": source.choice((2, 3, 5, 6))},
         ),
         "LogDequantize": ([x, np.float32(source.choice((0.3, 4, 1e-20)))], log),
+        "LogRequantize": (
+            [x, np.sort(np.random.default_rng(source.getrandbits(32)).integers(1, 2**33, 2 ** (bits % 6 + 1) - 1))],
+            {"bits": bits % 6 + 2, "signed": 1, "to": source.choice((3, 5, 6))},
+        ),
         "Affine": ([x, multiplier, np.full(source.choice(((), (4,))), 9), shift], {"axis": 1} | output(source)),
         "Requantize": ([x, shift], output(source)),
         "FixedAdd": ([x, codes(source, source.choice((shape, (), (1,)))), *lefts, shift], output(source)),
@@ -129,14 +139,14 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
 
 
 MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
-    "FixedConv": lambda source: convolution(source, shifts=False),
-    "ShiftConv": lambda source: convolution(source, shifts=True),
-    "FixedGemm": lambda source: gemm(source, shifts=False),
-    "ShiftGemm": lambda source: gemm(source, shifts=True),
+    f"{kind}{op}": partial(made, kind=kind)
+    for kind in ("Fixed", "Shift", "Log")
+    for op, made in (("Conv", convolution), ("Gemm", gemm))
 }
 SIMPLE = (
     *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
     *("FixedAdd", "FixedMul", "FixedAveragePool", "FixedMaxPool", "Lookup"),
+    "LogRequantize",
 )
 
 

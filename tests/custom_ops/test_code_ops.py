@@ -8,6 +8,7 @@ import pytest
 from qonnx_tools.arithmetic import integer
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log, LogRounding
+from qonnx_tools.arithmetic.log_products import threshold_codes
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.arithmetic.window import Window
 
@@ -96,6 +97,17 @@ def test_sums_and_products(op, run_codes):
             expected = integer.multiply(a, b, shift, target, rounding)
         found = run_codes(op, inputs, attributes, threads=1 + number % 2, data=2)
         same(found, expected, carrier, (number, attributes, a.dtype, b.dtype))
+
+
+def test_log_requantize(run_codes):
+    for number, source in sources("thresholds"):
+        x, signed = any_codes(source, SHAPES[number % len(SHAPES)][0]), bool(number % 2)
+        bits = int(source.integers(1 + signed, 9))
+        most = int(source.choice([9, 2**15, 2**31, 2**40]))
+        thresholds = np.sort(source.integers(1, most, 2 ** (bits - signed) - 1, endpoint=True))
+        attributes = {"bits": bits, "signed": int(signed), "to": 5}
+        found = run_codes("LogRequantize", [x, thresholds], attributes, threads=1 + number % 2)
+        same(found, threshold_codes(x, thresholds, signed=signed), np.int16, (number, attributes, x.dtype))
 
 
 def test_average_pool(run_codes):

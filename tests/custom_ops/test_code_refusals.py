@@ -13,6 +13,7 @@ W = np.zeros((6, 4, 3, 3), i8)
 OUT = {"bits": 8, "signed": 1, "to": 3}
 CONV = OUT | {"kernel_shape": [3, 3], "accumulator_bits": 32}
 SHIFT = CONV | {"weight_bits": 3}
+LOG = CONV | {"x_bits": 3, "x_signed": 0, "weight_bits": 3, "guard_bits": 6}
 GEMM = OUT | {"accumulator_bits": 32}
 POOL = {"kernel_shape": [2, 2], "to": 2}
 S = i64(4)
@@ -57,6 +58,18 @@ REFUSED = [
     ("FixedConv", [X, W, S, np.zeros(6, f32)], CONV, "input 'bias' is float32; give it as one of int32, int64"),
     ("FixedConv", [X, W, S, None, np.zeros((1, 6), i32)], CONV, "input 'multiplier' has shape [1, 6]"),
     ("FixedConv", [X, W, S, None, None, i32(1)], CONV, "input 'addend' is int32"),
+    ("ShiftConv", [X, W, S], SHIFT | {"steps": 3}, "attribute 'steps' is 3; it must lie in 1..2"),
+    ("LogConv", [X, W, S], SHIFT, "attribute 'x_bits' is missing"),
+    ("LogConv", [X, W, S], LOG | {"weight_bits": 9}, "attribute 'weight_bits' is 9; it must lie in 2..8"),
+    ("LogConv", [X, W, S], LOG | {"x_bits": 1, "x_signed": 1}, "attribute 'x_bits' is 1; it must lie in 2..8"),
+    ("LogConv", [X, W, S], LOG | {"x_bits": 8}, "attribute 'x_bits' is 8, with base 2 and 'x_signed' 0"),
+    ("LogConv", [X, W, S], LOG | {"guard_bits": 33}, "attribute 'guard_bits' is 33; it must lie in 0..32"),
+    ("LogConv", [X, W + i8(4), S], LOG, "'w' has the log code 4; by attribute 'weight_bits' codes lie in -3..3"),
+    ("LogRequantize", [X, np.arange(1, 7)], OUT | {"bits": 3}, "[6]; attributes 'bits' and 'signed' ask for [3]"),
+    ("LogRequantize", [X, np.array([1, 3, 2])], OUT | {"bits": 3}, "'thresholds' has 2 after 3; give positive"),
+    ("LogRequantize", [X, np.array([0, 1, 2])], OUT | {"bits": 3}, "'thresholds' has 0 after 1; give positive"),
+    ("LogRequantize", [X, np.arange(1, 128)], OUT | {"to": 2}, "is uint8, which does not hold the codes of 'bits'"),
+    ("LogRequantize", [X.astype(i64), np.arange(1, 4)], OUT | {"bits": 3}, "input 'x' is int64; give it as one of"),
     ("ShiftConv", [X, W, S], CONV, "attribute 'weight_bits' is missing"),
     (
         "ShiftConv",

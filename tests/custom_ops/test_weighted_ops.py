@@ -32,7 +32,7 @@ def parameters(source, channels, expected_bits):
     """Shift, bias, multiplier and addend, some of them left out."""
     per_channel = bool(source.integers(2))
     shape = (channels,) if per_channel else ()
-    expected_bits = min(expected_bits, 48)
+    expected_bits = min(max(expected_bits, 1), 48)
     shift = source.integers(max(-3, expected_bits - 12), expected_bits + 2, shape)
     bias_type = source.choice([np.int32, np.int64])
     bias = source.integers(-(2 ** min(expected_bits, 30)), 2 ** min(expected_bits, 30), channels).astype(bias_type)
@@ -61,17 +61,33 @@ def clustered(source, shape, largest):
 
 def weights(source, op, shape):
     """Weights and the attributes that describe them."""
-    if op.startswith("Shift"):
-        bits = small(source, 2, 6)
+    if not op.startswith("Fixed"):
+        bits, steps = small(source, 2, 6), small(source, 1, 2)
         largest = 2 ** (bits - 1) - 1
+        described = {"weight_bits": bits, "steps": steps}
+        size = largest
+        if op.startswith("Log"):
+            x_signed = small(source, 0, 1)
+            described |= {"x_bits": small(source, 1 + x_signed, 6), "x_signed": x_signed}
+            described["guard_bits"] = small(source, 0, 32)
+            size = described["guard_bits"] - 16
         if source.random() < 0.5:  # as in trained layers: few weights lie far below a filter's largest
-            return clustered(source, shape, largest), {"weight_bits": bits}, largest
-        return source.integers(-largest, largest, shape, endpoint=True).astype(np.int8), {"weight_bits": bits}, largest
+            return clustered(source, shape, largest), described, size
+        return source.integers(-largest, largest, shape, endpoint=True).astype(np.int8), described, size
     dtype = source.choice([np.int8, np.int8, np.int16, np.uint8, np.uint16])
     w = codes(source, dtype, shape)
     if dtype == np.int16 and source.random() < 0.5:
         w >>= 6
     return w, {}, int(np.abs(w.astype(np.int64)).max()).bit_length()
+
+
+def within_format(x, extra):
+    """Of log codes, a few beyond their format; other codes as they are."""
+    if "x_bits" not in extra or x.size % 3 == 0:
+        return x
+    return np.where(x % 37 == 5, x, x % (2 ** extra["x_bits"]) - extra["x_signed"] * 2 ** (extra["x_bits"] - 1)).astype(
+        x.dtype
+    )
 
 
 def convolution_case(source, op):
@@ -94,6 +110,7 @@ def convolution_case(source, op):
     x_type = source.choice([np.uint8, np.int8, np.uint16, np.int16])
     x = codes(source, x_type, (int(source.choice([1, 1, 2, 9])), group * inner, *spatial))
     w, extra, size = weights(source, op, (group * outer, inner, *kernel))
+    x = within_format(x, extra)
     window = {"kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": pads, "group": group}
     depth = int(np.prod(w.shape[1:]))
     return x, w, window | extra, size + np.iinfo(x_type).bits + depth.bit_length() // 2, group * outer
@@ -105,11 +122,12 @@ def gemm_case(source, op):
     x = codes(source, x_type, (small(source, 1, 20), depth))
     transposed = small(source, 0, 1)
     w, extra, size = weights(source, op, (out, depth) if transposed else (depth, out))
+    x = within_format(x, extra)
     return x, w, {"transB": transposed} | extra, size + np.iinfo(x_type).bits + depth.bit_length() // 2, out
 
 
 def case(number, op):
-    source = np.random.default_rng([SEED, number, len(op), op.startswith("Shift")])
+    source = np.random.default_rng([SEED, number, len(op), {"F": 0, "S": 1, "L": 2}[op[0]]])
     x, w, attributes, expected_bits, channels = (convolution_case if op.endswith("Conv") else gemm_case)(source, op)
     attributes |= output_format(source)
     attributes["accumulator_bits"] = int(source.choice([64, 32, 33, 40, 48, 24, 17, 8, 1, 31]))
@@ -121,7 +139,7 @@ def present(inputs):
     return [None if value.dtype == np.float32 else value for value in inputs]
 
 
-@pytest.mark.parametrize("op", ["FixedConv", "ShiftConv", "FixedGemm", "ShiftGemm"])
+@pytest.mark.parametrize("op", ["FixedConv", "ShiftConv", "LogConv", "FixedGemm", "ShiftGemm", "LogGemm"])
 @pytest.mark.parametrize("part", range(4))
 def test_random_nodes_equal_the_reference(op, part, run_codes, reference_codes):
     for number in range(part * 40, part * 40 + 40):
@@ -133,7 +151,7 @@ def test_random_nodes_equal_the_reference(op, part, run_codes, reference_codes):
         np.testing.assert_array_equal(found, expected, err_msg=str(what))
 
 
-@pytest.mark.parametrize("op", ["FixedConv", "FixedGemm"])
+@pytest.mark.parametrize("op", ["FixedConv", "FixedGemm", "LogConv", "LogGemm"])
 def test_parameters_that_vary_give_the_same(op, run_codes):
     inputs, attributes = case(3, op)
     expected = run_codes(op, present(inputs), attributes)

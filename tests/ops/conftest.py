@@ -108,6 +108,7 @@ def examples():
     window = {**pooling, "group": 2}
     conv, gemm = [maps, filters, *tail(6)], [rows, matrix, *tail(5)]
     sums = {**byte, "accumulator_bits": 24}
+    log_unit = {"x_bits": 4, "weight_bits": 4, "steps": 2, "guard_bits": 5}
     return {
         "FixedQuant": ([floats, integer(3)], {"bits": 5}),
         "LogQuant": ([floats, number(0.5)], {"bits": 5}),
@@ -134,4 +135,7 @@ def examples():
         "ShiftConv": (conv, {**window, **sums, "weight_bits": 4}),
         "FixedGemm": (gemm, sums),
         "ShiftGemm": (gemm, {**sums, "weight_bits": 4}),
+        "LogConv": ([maps // 16, *conv[1:]], {**window, **sums, **log_unit}),
+        "LogGemm": ([rows // 16, *gemm[1:]], {**sums, **log_unit, "x_signed": 0}),
+        "LogRequantize": ([codes, np.array([1, 5, 9, 20, 33, 60, 127])], {"bits": 4, "to": onnx.TensorProto.INT8}),
     }

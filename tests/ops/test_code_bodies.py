@@ -186,9 +186,12 @@ def log_codes(rng, bits, shape):
     return random_codes(rng, FixedPoint(bits, 0, narrow=True), shape)
 
 
+steps = st.integers(1, 2)
+
+
 @settings(deadline=None, max_examples=150)
-@given(windows(), seeds, number_formats(), st.integers(2, 6), outputs(), st.integers(1, 64), st.booleans())
-def test_shift_conv(check_body, case, seed, x_format, weight_bits, output, narrow_accumulator, constant):
+@given(windows(), seeds, number_formats(), st.integers(2, 6), steps, outputs(), st.integers(1, 64), st.booleans())
+def test_shift_conv(check_body, case, seed, x_format, weight_bits, steps, output, narrow_accumulator, constant):
     window, spatial = case
     rng = np.random.default_rng(seed)
     x, w, group = convolution(rng, window, spatial, FixedPoint(weight_bits, 0, narrow=True), x_format)
@@ -198,7 +201,7 @@ def test_shift_conv(check_body, case, seed, x_format, weight_bits, output, narro
     check_body(
         TABLE["ShiftConv"],
         inputs,
-        {**window, **output, "group": group, "accumulator_bits": bits, "weight_bits": weight_bits},
+        {**window, **output, "group": group, "accumulator_bits": bits, "weight_bits": weight_bits, "steps": steps},
         constant=("w", "shift", "bias", "multiplier", "addend") if constant else (),
         onnx_too=seed % 4 == 0,
     )
@@ -217,8 +220,8 @@ def test_fixed_gemm(check_body, seed, x_format, w_format, output, narrow_accumul
 
 
 @some
-@given(seeds, number_formats(), st.integers(2, 6), outputs(), st.integers(1, 64), st.integers(0, 1))
-def test_shift_gemm(check_body, seed, x_format, weight_bits, output, narrow_accumulator, transpose):
+@given(seeds, number_formats(), st.integers(2, 6), steps, outputs(), st.integers(1, 64), st.integers(0, 1))
+def test_shift_gemm(check_body, seed, x_format, weight_bits, steps, output, narrow_accumulator, transpose):
     rng = np.random.default_rng(seed)
     k, m = (int(size) for size in rng.integers(1, 40, 2))
     x = random_codes(rng, x_format, (2, k))
@@ -229,8 +232,84 @@ def test_shift_gemm(check_body, seed, x_format, weight_bits, output, narrow_accu
     check_body(
         TABLE["ShiftGemm"],
         inputs,
-        {**output, "transB": transpose, "accumulator_bits": bits, "weight_bits": weight_bits},
+        {**output, "transB": transpose, "accumulator_bits": bits, "weight_bits": weight_bits, "steps": steps},
     )
+
+
+@st.composite
+def log_units(draw):
+    """Attributes of two log formats and how their codes multiply; any number of products is dropped."""
+    x_signed = draw(st.integers(0, 1))
+    return {
+        "x_bits": draw(st.integers(1 + x_signed, 6)),
+        "x_signed": x_signed,
+        "weight_bits": draw(st.integers(2, 6)),
+        "steps": draw(steps),
+        "guard_bits": draw(st.integers(0, 32)),
+    }
+
+
+def log_inputs(unit):
+    """The format of codes x, one bit wider at times: those beyond count as the nearest inside."""
+    return FixedPoint(unit["x_bits"], 0, bool(unit["x_signed"]))
+
+
+@settings(deadline=None, max_examples=150)
+@given(windows(), seeds, log_units(), outputs(), st.integers(1, 64), st.booleans())
+def test_log_conv(check_body, case, seed, unit, output, narrow_accumulator, constant):
+    window, spatial = case
+    rng = np.random.default_rng(seed)
+    w_format = FixedPoint(unit["weight_bits"], 0, narrow=True)
+    x, w, group = convolution(rng, window, spatial, w_format, log_inputs(unit))
+    sums = 2 ** unit["guard_bits"] * int(np.prod(w.shape[1:]))
+    bits = narrow_accumulator if rng.random() < 0.5 else 64
+    check_body(
+        TABLE["LogConv"],
+        [x, w, *ending(rng, w.shape[0], sums, output)],
+        {**window, **output, **unit, "group": group, "accumulator_bits": bits},
+        constant=("w", "shift", "bias", "multiplier", "addend") if constant else (),
+        onnx_too=seed % 4 == 0,
+    )
+
+
+@some
+@given(seeds, log_units(), outputs(), st.integers(1, 64), st.integers(0, 1), st.integers(0, 3))
+def test_log_gemm(check_body, seed, unit, output, narrow_accumulator, transpose, rows):
+    rng = np.random.default_rng(seed)
+    k, m = (int(size) for size in rng.integers(1, 40, 2))
+    x = random_codes(rng, log_inputs(unit), (rows, k))
+    w = log_codes(rng, unit["weight_bits"], (m, k) if transpose else (k, m))
+    inputs = [x, w, *ending(rng, m, 2 ** unit["guard_bits"] * k, output)]
+    bits = narrow_accumulator if rng.random() < 0.5 else 64
+    attributes = {**output, **unit, "transB": transpose, "accumulator_bits": bits}
+    check_body(TABLE["LogGemm"], inputs, attributes, onnx_too=rows > 0)
+
+
+@some
+@given(shapes, seeds, st.integers(1, 8), st.booleans(), st.sampled_from(list(TYPES)))
+def test_log_requantize(check_body, shape, seed, bits, signed, dtype):
+    bits = max(bits, 1 + signed)
+    rng = np.random.default_rng(seed)
+    limits = np.iinfo(dtype)
+    thresholds = np.sort(rng.integers(1, rng.choice([9, limits.max, 2**40]), 2 ** (bits - signed) - 1, endpoint=True))
+    x = rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    near = rng.choice(np.clip(thresholds, 0, limits.max), shape) * rng.choice([-1, 1] if limits.min else [1], shape)
+    x = np.array(np.where(rng.random(shape) < 0.5, near, x), dtype)
+    attributes = {"bits": bits, "signed": int(signed), "to": 5}
+    check_body(TABLE["LogRequantize"], [x, thresholds], attributes, onnx_too=x.size > 0)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ([1, 2], r"thresholds has shape \[2\]; 3 bits take \[3\]"),
+        ([0, 1, 2], "thresholds must be positive, and none below the one before"),
+        ([1, 3, 2], "thresholds must be positive, and none below the one before"),
+    ],
+)
+def test_thresholds_rise(thresholds, message):
+    with pytest.raises(ConfigError, match=message):
+        TABLE["LogRequantize"].reference([np.zeros(2, np.int8), np.array(thresholds)], {"bits": 3, "to": 3})
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])

@@ -36,6 +36,9 @@ CODES_IN_MODELS = {  # what the ops on codes make of the examples, the batch bei
     "ShiftConv": (TensorProto.INT8, ["N", 6, 4, 5]),
     "FixedGemm": (TensorProto.INT8, ["N", 5]),
     "ShiftGemm": (TensorProto.INT8, ["N", 5]),
+    "LogConv": (TensorProto.INT8, ["N", 6, 4, 5]),
+    "LogGemm": (TensorProto.INT8, ["N", 5]),
+    "LogRequantize": (TensorProto.INT8, ["N", 3, 4]),
 }
 
 
