@@ -23,7 +23,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FUZZERS = ("fuzz_codes", "fuzz_nodes", "fuzz_table")
-LEVELS = ("portable", "v2", "v3", "v4")
+LEVELS = ("portable", "v2", "v3", "v4", "amx")
 RUNTIMES = ("libasan.so", "libubsan.so", "libstdc++.so.6")
 """Preloaded in this order; without the last, AddressSanitizer does not find the exceptions that it intercepts."""
 NO_SANITIZERS = 3

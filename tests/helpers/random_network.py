@@ -113,12 +113,33 @@ def function(net: _Builder) -> None:
 
 
 def residual(net: _Builder) -> None:
-    """Add what a convolution makes, perhaps with a function behind."""
+    """Add what a convolution makes, or join it in another way, perhaps with a function behind."""
     before = net.x
     convolution(net, same_shape=True)
-    net.x = net.node("Add", [net.x, before] if net.chance(2) else [before, net.x])
+    op = net.source.choice(("Add", "Add", "Add", "Sub", "Max", "Min", "Sum", "Mean"))
+    net.x = net.node(op, [net.x, before] if net.chance(2) else [before, net.x])
     if net.chance(2):
         function(net)
+
+
+def transposed(net: _Builder) -> None:
+    """ConvTranspose of any form that fits."""
+    channels, spatial = net.shape[0], net.shape[1:]
+    axes = len(spatial)
+    groups = net.source.choice([group for group in (1, 1, 2, channels) if channels % group == 0])
+    made = net.source.randint(1, 3)
+    kernel, strides, dilations = net.sizes(1, 3, axes), net.sizes(1, 2, axes), net.sizes(1, 2, axes)
+    pads = [net.source.randint(0, (kernel[at % axes] - 1) // 2) for at in range(2 * axes)]
+    more = [net.source.randint(0, stride - 1) for stride in strides]
+    weights = net.numbers.normal(0, 1, (channels, made, *kernel)) / np.sqrt(channels // groups * 2)
+    window = {"kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": pads}
+    inputs = [net.x, net.constant(weights)]
+    net.x = net.node("ConvTranspose", inputs, group=groups, output_padding=more, **window)
+    out = (
+        (size - 1) * strides[at] + dilations[at] * (kernel[at] - 1) + 1 + more[at] - pads[at] - pads[at + axes]
+        for at, size in enumerate(spatial)
+    )
+    net.shape = (made * groups, *out)
 
 
 def gate(net: _Builder) -> None:
@@ -196,18 +217,26 @@ def classifier(net: _Builder) -> None:
         transposed, made = net.source.randrange(2), net.source.randint(1, 9)
         weights = net.numbers.normal(0, 1, (net.shape[0], made)) / np.sqrt(net.shape[0])
         inputs = [net.x, net.constant(weights.T if transposed else weights)]
-        inputs += [net.constant(net.numbers.normal(0, 0.5, made))] if net.chance(2) else []
-        net.x = net.node("Gemm", inputs, transB=transposed)
+        if net.chance(3) and not transposed:
+            net.x = net.node("MatMul", inputs)
+        else:
+            inputs += [net.constant(net.numbers.normal(0, 0.5, made))] if net.chance(2) else []
+            net.x = net.node("Gemm", inputs, transB=transposed)
         net.shape = (made,)
 
 
-PARTS = (convolution, convolution, residual, residual, branches, pool, pool, move, gate, function, batch_norm)
+PARTS = (
+    *(convolution, convolution, residual, residual, branches, pool, pool),
+    *(move, gate, function, batch_norm, transposed),
+)
 
 
 def random_images(network: onnx.ModelProto, source: random.Random, fewest: int = 0) -> dict[str, np.ndarray]:
     """What to feed a network: up to three images, or as many as it fixes."""
     (entry,) = network.graph.input
     batch, *shape = (dimension.dim_value for dimension in entry.type.tensor_type.shape.dim)
+    if any(node.op_type == "ConvTranspose" for node in network.graph.node):
+        fewest = 1  # lowered with a Reshape to -1, which onnxruntime refuses of nothing
     count = batch or source.choice((1, 1, 2, 3, fewest))
     return {"x": np.random.default_rng(source.getrandbits(16)).normal(size=(count, *shape)).astype(np.float32)}
 

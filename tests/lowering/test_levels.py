@@ -64,6 +64,8 @@ def test_tensors_at_every_level_are_the_references(graphs, level, request, count
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level}
     command = [sys.executable, str(SCRIPT), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if level == "amx" and "does not run level" in done.stderr:
+        pytest.skip("Linux does not grant this process the registers of amx")
     assert done.returncode == 0, done.stderr[-2000:]
     *lines, used = [line.split("\t") for line in done.stdout.splitlines()]
     assert used == ["level", level]
