@@ -11,6 +11,7 @@ Both are greedy, so the same is done from plain rounding to nearest, and each ch
 All channels of all groups go through the loop side by side.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +28,8 @@ ROUNDING_DAMPING = 1e-2
 BLOCK = 128
 """Columns whose effect on the others is applied at once."""
 SWEEPS = 4
-CANDIDATES_AT_ONCE = 1 << 24
-"""Weights of all candidates that are rounded side by side, about."""
+MANY = 8
+"""Candidates; of more, not every one is judged."""
 
 
 @dataclass(frozen=True)
@@ -71,33 +72,55 @@ class Grid:
 def choose(problem: Problem, family: Family[Any], *, shared: bool = False) -> tuple[npt.NDArray[np.intp], Array]:
     """Return the best candidate of ``family`` for each output, ``[C]``, and the weights ``[G, R, K]`` on its grid.
 
-    Every candidate is judged by the error that is left after rounding with it.
+    A candidate is judged by the error that is left after rounding with it. Of many, which follow each other in size,
+    every fourth is judged first, then the neighbours of the best.
 
     Args:
         problem: of the layer; its G * R outputs are the C channels of the family.
-        family: the candidates.
+        family: the candidates, in order.
         shared: whether all channels take the same candidate.
     """
-    groups, outputs, _ = problem.cross.shape
-    levels, scales = family.levels(), family.scales().reshape(-1, groups, outputs)
+    shape = problem.cross.shape[:2]
+    levels, scales = family.levels(), family.scales()
     start, order = problem.optimum(), _order(problem.gram)
     factors = _factors(problem.gram, order)
-    errors: list[Array] = []
-    step = max(1, CANDIDATES_AT_ONCE // problem.cross.size)
-    for first in range(0, len(scales), step):
-        part = scales[first : first + step]
-        rows, grid = np.concatenate([start] * len(part), axis=1), Grid(levels, np.concatenate(list(part), axis=1))
-        ways = (round_columns(rows, grid, factors, order), grid.nearest(rows))
-        parts = zip(*(np.split(way, len(part), axis=1) for way in ways), strict=True)
-        errors += [np.minimum(*map(problem.error, own)).reshape(-1) for own in parts]
-    table = np.stack(errors)
-    best = np.full(groups * outputs, np.argmin(table.sum(axis=1))) if shared else np.argmin(table, axis=0)
-    chosen = np.take_along_axis(scales.reshape(len(scales), -1), best[None], axis=0).reshape(groups, outputs)
-    grid = Grid(levels, chosen)
-    one, other = (
-        descend(problem, grid, rounded) for rounded in (round_columns(start, grid, factors, order), grid.nearest(start))
-    )
+
+    def ways(candidate: npt.NDArray[np.intp]) -> tuple[Grid, Array, Array]:
+        grid = Grid(levels, scales[candidate, np.arange(scales.shape[1])].reshape(shape))
+        return grid, round_columns(start, grid, factors, order), grid.nearest(start)
+
+    def judge(candidate: npt.NDArray[np.intp]) -> Array:
+        _, *rounded = ways(candidate)
+        return np.minimum(*map(problem.error, rounded)).reshape(-1)
+
+    best = _best_candidate(judge, len(scales), scales.shape[1], shared=shared)
+    grid, *rounded = ways(best)
+    one, other = (descend(problem, grid, each) for each in rounded)
     return best, np.where((problem.error(one) <= problem.error(other))[..., None], one, other)
+
+
+def _best_candidate(
+    judge: Callable[[npt.NDArray[np.intp]], Array], count: int, channels: int, *, shared: bool
+) -> npt.NDArray[np.intp]:
+    """Return the candidate with the least error for each channel; ``judge`` tells the errors of one a channel."""
+    errors = np.full((count, channels), np.inf)
+    every = np.arange(channels)
+
+    def best() -> npt.NDArray[np.intp]:
+        if shared:
+            return np.full(channels, int(np.argmin(errors.sum(axis=1))))
+        return np.asarray(np.argmin(errors, axis=0))
+
+    stride = 4 if count > MANY else 1
+    for candidate in range(0, count, stride):
+        errors[candidate] = judge(np.full(channels, candidate))
+    while stride > 1:
+        stride //= 2
+        middle = best()
+        for side in (-stride, stride):
+            tried = np.clip(middle + side, 0, count - 1)
+            errors[tried, every] = judge(tried)
+    return best()
 
 
 def round_columns(weights: Array, grid: Grid, factors: Array, order: npt.NDArray[np.intp]) -> Array:
