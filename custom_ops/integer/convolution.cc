@@ -10,8 +10,13 @@ namespace {
 
 constexpr std::size_t kPanelUnits = 1 << 17;  // of a chunk, about: 512 KB
 constexpr std::size_t kMostGroups = 16;       // of 16 columns, of a chunk
-constexpr std::size_t kFewTasks = 4;          // below this many, output channels are divided, too
-constexpr std::size_t kFewestRows = 64;       // but not into fewer than this
+constexpr std::size_t kFewestGroups = 6;      // but not fewer than this for the sake of balance
+// Below this many products of units, threads take longer to meet than to compute; finishing an
+// output is as much as some products.
+constexpr std::size_t kSmall = 1 << 19;
+constexpr std::size_t kFinish = 16;
+constexpr std::size_t kFewTasks = 4;     // below this many, output channels are divided, too
+constexpr std::size_t kFewestRows = 64;  // but not into fewer than this
 
 constexpr std::size_t Ceil(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
@@ -125,9 +130,11 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
   const std::size_t pixels = size.count * size.out[0] * size.out[1];
   const std::size_t column_groups = Ceil(pixels, kGroup);
   const std::size_t column = weights_.Layout().TileSize() / kColumns;
-  const std::size_t chunk_groups =
+  const std::size_t most_groups =
       std::clamp(kPanelUnits / (column * kGroup) / kGroups * kGroups, kGroups, kMostGroups);
-  const std::size_t chunks = Ceil(column_groups, chunk_groups);
+  // Of nearly the same size, and an even number of them, so that two threads share them well.
+  std::size_t chunks = Ceil(column_groups, most_groups);
+  if (column_groups >= kFewestGroups * 2) chunks = Ceil(chunks, 2) * 2;
   const std::size_t tasks = chunks * geometry_.groups;
   const std::size_t rows = geometry_.out_channels * ending_.RowsAChannel();
   std::size_t parts = 1;
@@ -137,13 +144,16 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
   const std::size_t block = weights_.BlockRows();
   const std::size_t part_rows = Ceil(Ceil(rows, parts), block) * block;
   const std::uint64_t run = ++runs;
-  workers.For(tasks * parts, [&](std::size_t index) {
+  const bool small = pixels * geometry_.groups * rows * (column + kFinish) < kSmall;
+  const OneThread here;
+  (small ? static_cast<const Workers&>(here) : workers).For(tasks * parts, [&](std::size_t index) {
     Task task = {};
     task.x = static_cast<const std::uint8_t*>(x);
     task.y = static_cast<std::uint8_t*>(y);
     task.panel = {run, index / parts / chunks, index / parts % chunks};
-    task.first_pixel = task.panel.chunk * chunk_groups * kGroup;
-    task.pixels = std::min(pixels - task.first_pixel, chunk_groups * kGroup);
+    task.first_pixel = column_groups * task.panel.chunk / chunks * kGroup;
+    const std::size_t end = column_groups * (task.panel.chunk + 1) / chunks * kGroup;
+    task.pixels = std::min(pixels, end) - task.first_pixel;
     task.first_row = index % parts * part_rows;
     task.end_row = std::min(task.first_row + part_rows, rows);
     if (task.first_row < rows) RunTask(size, task);
