@@ -4,16 +4,12 @@
 #include <span>
 
 #include "core/level.h"
+#include "integer/narrow_finish.h"
 
 namespace qonnx_tools {
 namespace {
 
 constexpr std::int64_t kLargest = std::int64_t{1} << 32;  // beyond it 32 bits hold nothing
-
-struct Range {
-  std::int64_t low;
-  std::int64_t high;
-};
 
 Range RangeOf(Carrier carrier) { return {LowestOf(carrier), HighestOf(carrier)}; }
 
@@ -26,48 +22,6 @@ Range operator*(Range a, Range b) {
 }
 
 bool IsSmall(std::int64_t value) { return value > -kLargest && value < kLargest; }
-
-// The rounding of numbers t in `range` by `shift`, in lanes of `bits` bits; nothing if those do not
-// hold every number on the way.
-std::optional<NarrowFinish> FinishOf(Range range, std::int64_t shift, const OutputFormat& format,
-                                     int bits) {
-  if (shift < 0 || shift > bits - 2) return {};
-  const std::int64_t half = shift > 0 ? std::int64_t{1} << (shift - 1) : 0;
-  const std::int64_t all = (std::int64_t{1} << shift) - 1;
-  const std::int32_t some = shift > 0 ? 1 : 0;
-  std::int64_t constant = 0;
-  NarrowFinish finish = {};
-  finish.look = bits - 1;  // the sign
-  switch (static_cast<Rounding>(format.rounding)) {
-    case Rounding::kHalfEven:
-      constant = half - some;
-      finish.look = static_cast<std::int32_t>(shift);
-      finish.mask = some;
-      break;
-    case Rounding::kHalfUp:
-      constant = half;
-      break;
-    case Rounding::kHalfAway:
-      constant = half;
-      finish.mask = -some;
-      break;
-    case Rounding::kFloor:
-      break;
-    case Rounding::kCeil:
-      constant = all;
-      break;
-    case Rounding::kTowardZero:
-      finish.mask = static_cast<std::int32_t>(all);
-      break;
-  }
-  const std::int64_t limit = std::int64_t{1} << (bits - 1);
-  if (range.low - 1 < -limit || range.high + constant + 1 >= limit) return {};
-  finish.constant = static_cast<std::int32_t>(constant);
-  finish.shift = static_cast<std::int32_t>(shift);
-  finish.low = static_cast<std::int32_t>(std::max<std::int64_t>(format.low, -limit));
-  finish.high = static_cast<std::int32_t>(std::min<std::int64_t>(format.high, limit - 1));
-  return finish;
-}
 
 std::int32_t FlipOf(Carrier carrier) {
   return IsSigned(carrier) ? std::int32_t{1} << (8 * SizeOf(carrier) - 1) : 0;

@@ -1,17 +1,12 @@
 #include "kernels/depthwise.h"
 
+#include "kernels/registers.h"
+
 namespace qonnx_tools {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr std::size_t kRegister = 64;
-#elif defined(__AVX2__)
-constexpr std::size_t kRegister = 32;
-#else
-constexpr std::size_t kRegister = 16;
-#endif
-using Codes = std::uint32_t __attribute__((vector_size(kRegister)));
-constexpr std::size_t kLanes = kRegister / sizeof(std::uint32_t);
+using Codes = Vector<std::uint32_t>;
+constexpr std::size_t kLanes = kLanesOf<std::uint32_t>;
 constexpr std::size_t kChunk = 16;  // columns
 
 inline Codes Load(const std::int32_t* from) {

@@ -35,6 +35,21 @@ struct Sum {
   static T Of(T a, T b) { return a + b; }
 };
 
+// Columns of the map with its padding.
+inline std::size_t PitchOf(const MapWindows& windows) {
+  return windows.pad_begin[1] + windows.in[1] + windows.pad_end[1];
+}
+
+// Whether the one window is the map as it is.
+inline bool IsWhole(const MapWindows& windows) {
+  bool whole = true;
+  for (int axis = 0; axis < 2; ++axis) {
+    whole &= windows.in[axis] == windows.kernel[axis] && windows.out[axis] == 1 &&
+             windows.dilation[axis] == 1 && windows.pad_begin[axis] == 0;
+  }
+  return whole;
+}
+
 template <typename Number>
 inline Vector<Number> Load(const Number* from) {
   Vector<Number> numbers;
@@ -76,8 +91,8 @@ inline Number* Copy(const T* __restrict from, std::size_t count, Number* __restr
 template <typename T, typename Number>
 inline void CopyPadded(const MapWindows& windows, const T* x, Number padding, Number* to) {
   const std::size_t columns = windows.in[1];
-  to = Fill(to, windows.pad_begin[0] * windows.Pitch(), padding);
-  if (windows.Pitch() == columns) {
+  to = Fill(to, windows.pad_begin[0] * PitchOf(windows), padding);
+  if (PitchOf(windows) == columns) {
     to = Copy(x, windows.in[0] * columns, to);
   } else {
     for (std::size_t row = 0; row < windows.in[0]; ++row) {
@@ -86,7 +101,7 @@ inline void CopyPadded(const MapWindows& windows, const T* x, Number padding, Nu
       to = Fill(to, windows.pad_end[1], padding);
     }
   }
-  Fill(to, windows.pad_end[0] * windows.Pitch(), padding);
+  Fill(to, windows.pad_end[0] * PitchOf(windows), padding);
 }
 
 template <typename Number>
@@ -122,12 +137,12 @@ void PoolMap(const MapWindows& windows, const void* x, void* padded, void* colum
   Number* const map = static_cast<Number*>(padded);
   Number* const of_columns = static_cast<Number*>(columns);
   Number* const out = static_cast<Number*>(y);
-  if (windows.IsWhole()) {
+  if (IsWhole(windows)) {
     *out = OfAll<Operation<Number>>(codes, windows.in[0] * windows.in[1]);
     return;
   }
   CopyPadded(windows, codes, Operation<Number>::kPadding, map);
-  const std::size_t pitch = windows.Pitch();
+  const std::size_t pitch = PitchOf(windows);
   const std::size_t down = windows.dilation[0] * pitch;
   const std::size_t places = windows.out[0] * pitch;
   if (windows.stride[0] == 1) {

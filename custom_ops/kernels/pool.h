@@ -19,17 +19,12 @@ struct MapWindows {
   std::size_t pad_begin[2];
   std::size_t pad_end[2];
 
-  // Columns of the map with its padding.
-  std::size_t Pitch() const { return pad_begin[1] + in[1] + pad_end[1]; }
-  bool IsWhole() const {
-    return in[0] == kernel[0] && in[1] == kernel[1] && out[0] == 1 && out[1] == 1 &&
-           dilation[0] == 1 && dilation[1] == 1 && pad_begin[0] == 0 && pad_begin[1] == 0;
-  }
-
   // Numbers that `padded` and `columns` hold.
-  std::size_t PaddedSize() const { return (pad_begin[0] + in[0] + pad_end[0]) * Pitch() + kSlack; }
+  std::size_t PaddedSize() const {
+    return (pad_begin[0] + in[0] + pad_end[0]) * (pad_begin[1] + in[1] + pad_end[1]) + kSlack;
+  }
   std::size_t ColumnsSize() const {
-    return out[0] * Pitch() + dilation[1] * (kernel[1] - 1) + kSlack;
+    return out[0] * (pad_begin[1] + in[1] + pad_end[1]) + dilation[1] * (kernel[1] - 1) + kSlack;
   }
   static constexpr std::size_t kSlack = 64;  // read and written beyond the last
 };

@@ -6,6 +6,7 @@
 
 #include "core/scratch.h"
 #include "integer/depthwise.h"
+#include "integer/depthwise_blocks.h"
 #include "ops/spatial.h"
 #include "ops/weighted_op.h"
 
@@ -18,6 +19,8 @@ std::unique_ptr<ConvolutionPlan> PlanFor(const ConvolutionGeometry& geometry,
                                          const ChannelParameters& parameters) {
   const bool paired = weights.rows != parameters.shift.size();
   if (!paired && Depthwise::Takes(geometry, weights, x, format, accumulator_bits, parameters)) {
+    auto blocks = DepthwiseBlocks::Of(geometry, weights, x, format, accumulator_bits, parameters);
+    if (blocks) return blocks;
     return std::make_unique<Depthwise>(geometry, weights, x, format, accumulator_bits, parameters);
   }
   return std::make_unique<Convolution>(geometry, weights, x, format, accumulator_bits, parameters);

@@ -15,14 +15,8 @@ HERE = Path(__file__).parent
 def test_level(level):
     if lacks(level):
         pytest.skip(f"this CPU has no {level}")
-    names = (
-        "test_weighted_ops.py",
-        "test_convolution_shapes.py",
-        "test_code_ops.py",
-        "test_narrow_elements.py",
-        "test_epilogue.py",
-    )
-    tests = [str(HERE / name) for name in names]
+    names = ("weighted_ops", "convolution_shapes", "depthwise", "code_ops", "narrow_elements", "epilogue")
+    tests = [str(HERE / f"test_{name}.py") for name in names]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)

@@ -162,6 +162,18 @@ def test_max_pool(run_codes):
         same(found, integer.max_pool(x, Window.of(*window.values())), x.dtype, (number, window, sizes, x.dtype))
 
 
+def test_one_window_as_large_as_the_map(run_codes):
+    """It begins in the padding, or does not."""
+    x = codes(np.random.default_rng(4), np.int16, (1, 3, 4, 5))
+    for pads in ([0, 0, 0, 0], [1, 0, 0, 0], [0, 2, 0, 0], [1, 1, 1, 1]):
+        window = {"kernel_shape": [4, 5], "strides": [9, 9], "pads": pads}
+        reach = Window.of(*window.values())
+        found = run_codes("FixedMaxPool", [x], window | {"dilations": [1, 1], "to": 5})
+        same(found, integer.max_pool(x, reach), np.int16, pads)
+        found = run_codes("FixedAveragePool", [x, np.int32(3), np.int64(5)], window | {"bits": 16, "to": 5})
+        same(found, integer.average_pool(x, reach, 3, 5, FixedPoint(16, 0)), np.int16, pads)
+
+
 def test_max_pool_of_more_than_one_share(run_codes):
     x = codes(np.random.default_rng(0), np.int8, (3, 16, 57, 55))
     window = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 0, 1], "dilations": [1, 1]}
