@@ -112,7 +112,7 @@ class Result:
 def measure(case: Case, scheme: str, target: str, *, calibrated: bool, limit: int | None) -> Iterator[Result]:
     """Convert once, and evaluate on every test set of the case."""
     model = asset("models", f"{case.model}.onnx")
-    data = _data(case.calibration) if calibrated else None
+    data = data_of(case.calibration) if calibrated else None
     start = time.perf_counter()
     conversion = convert(model, scheme=scheme, data=data, images=IMAGES, preprocessing=case.prepared, target=target)
     seconds = time.perf_counter() - start
@@ -143,7 +143,7 @@ def _evaluate(
 ) -> Evaluation:
     return evaluate(
         model,  # type: ignore[arg-type]
-        _data(test),
+        data_of(test),
         against=against,
         preprocessing=prepared,
         labelled=labelled,
@@ -151,7 +151,8 @@ def _evaluate(
     )
 
 
-def _data(name: str) -> str:
+def data_of(name: str) -> str:
+    """Return what ``open_data`` takes for the data of a case."""
     return name if ":" in name else str(asset("data", name))
 
 

@@ -21,6 +21,8 @@ from qonnx_tools.quantizers import Quantizer, quantizer_of
 from qonnx_tools.topology import WEIGHTED
 
 SETTLED_BITS = 32
+SIZES = frozenset({"Shape", "Size"})
+"""Operators that read the sizes of a tensor, which codes have as well."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ class _Lowering:
         quantizer = quantizer_of(node)
         if quantizer is not None:
             return None if is_constant(node.inputs[0]) else self._quantize(node, quantizer)
+        if op_of(node) in SIZES:
+            node.inputs = [self._as_stored(tensor) for tensor in node.inputs]
+            return None
         rule = rules().get(op_of(node))
         coded = any(id(tensor) in self.states for tensor in node.inputs)
         if rule is None or not coded:
@@ -187,6 +192,11 @@ class _Lowering:
 
     def _stay_in_float(self, node: gs.Node) -> None:
         node.inputs = [self._as_float(tensor) if id(tensor) in self.states else tensor for tensor in node.inputs]
+
+    def _as_stored(self, tensor: Any) -> Any:
+        """Return the codes that stand for ``tensor``, or itself where it is in float."""
+        state = self.states.get(id(tensor))
+        return state.tensor if isinstance(state, Coded) else self._as_float(tensor) if state else tensor
 
     def _as_float(self, tensor: Any) -> Any:
         """Return a float tensor for one that is in codes, made once."""

@@ -130,8 +130,8 @@ def unoptimized(model: str | bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options)
 
 
-# rewrites of fold-constants, explicit-attributes, fold-padding, fold-bias-add, matmul-to-gemm, simplify-gemm, div-to-mul,
-# fold-batch-norm
+# rewrites of fold-constants, explicit-attributes, fold-padding, fold-bias-add, matmul-to-gemm, simplify-gemm,
+# div-to-mul, fold-batch-norm
 EXPECTED = {
     "cnn6_fashion_mnist": (0, 0, 0, 0, 0, 0, 0, 4),
     "mlperf_tiny_resnet8_cifar10": (0, 9, 0, 0, 0, 0, 0, 7),

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from qonnx_tools.errors import ConfigError
 
-MULTIPLIER_BITS = 17
-"""Significant bits of the multipliers that stand for real factors: with a sign, an 18-bit operand of an FPGA."""
+MULTIPLIER_BITS = 24
+"""Significant bits of the multipliers that stand for real factors: a float32 factor, such as a log scale, is exact."""
 MOST_MULTIPLIER_BITS = 31
 MOST_SHIFT = 62
 

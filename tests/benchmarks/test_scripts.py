@@ -39,7 +39,11 @@ def test_workers_say_how_they_are_used(script):
 
 
 @pytest.mark.parametrize(
-    "script", ["batch_norm_formats", "batch_norm_spread", "batch_norm_treatments", "conversion", "models"]
+    "script",
+    [
+        *("batch_norm_formats", "batch_norm_spread", "batch_norm_treatments"),
+        *("conversion", "models", "native_against_simulation"),
+    ],
 )
 def test_missing_assets_are_one_line(script, tmp_path):
     unset = run(script)
@@ -50,6 +54,16 @@ def test_missing_assets_are_one_line(script, tmp_path):
     assert empty.returncode == 1
     assert empty.stderr.count("\n") == 1
     assert "is missing" in empty.stderr
+
+
+def test_a_native_graph_differs_nowhere_from_its_simulation_in_fixed_point(assets):
+    arguments = ("--models", "mnist8_onnxzoo", "--schemes", "fixed", "--images", "4", "--json")
+    done = run("native_against_simulation", *arguments, QONNX_TOOLS_ASSETS=str(assets))
+    assert done.returncode == 0
+    (found,) = json.loads(done.stdout)["results"]
+    assert (found["batch_norm"], found["images"], found["outputs"]) == ("fold", 4, 40)
+    assert found["codes"] > 10_000
+    assert not {name: found[name] for name in found if "differ" in name and found[name]}
 
 
 def test_kernels_on_few_numbers():

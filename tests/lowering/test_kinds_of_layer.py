@@ -10,7 +10,7 @@ from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.conversion import convert
 from qonnx_tools.errors import UnsupportedError
-from qonnx_tools.graph import nodes, parse
+from qonnx_tools.graph import nodes, op_of, parse
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.runtime import session
 
@@ -174,6 +174,17 @@ def edited(proto, formats):
             axis = None if of.channels is None else 1
             tensors[name] = TensorPlan(tensors[name].role, of, None, axis)
     return dataclasses.replace(plan, tensors=tensors)
+
+
+def test_sizes_are_read_from_codes():
+    """As models exported with a dynamic batch flatten: no float between the layers."""
+    text = f"""{HEAD} g (float[N, 3, 4, 4] x) => (float[N, 5] y)
+    <float[2, 3, 3, 3] w, float[8, 5] v, int64 zero = {{0}}, int64[1] at = {{0}}, int64[1] rest = {{-1}}>
+    {{ a = Conv (x, w) b = Relu (a) s = Shape (b) n = Gather (s, zero) m = Unsqueeze (n, at)
+      t = Concat <axis = 0> (m, rest) f = Reshape (b, t) y = Gemm (f, v) }}"""
+    native = convert(parse(text), strict=True).model
+    assert [op_of(node) for node in native.graph.nodes].count("qonnx_tools.ops::Dequantize") == 1
+    compare_everywhere(native, {"x": RANDOM.normal(size=(2, 3, 4, 4)).astype(np.float32)})
 
 
 def test_weights_that_several_layers_read_are_stored_once():
