@@ -215,7 +215,7 @@ def tensor_from_json(document: dict[str, Any], where: str) -> TensorPlan:
 
 def format_to_json(of: Format) -> dict[str, Any]:
     """Return a format as JSON data: its kind and its parameters."""
-    return {"kind": of.kind, **dataclasses.asdict(of)}
+    return {"kind": of.kind, **{item.name: getattr(of, item.name) for item in dataclasses.fields(of)}}
 
 
 def format_from_json(document: dict[str, Any], where: str) -> Format:
