@@ -169,26 +169,7 @@ class _Lowering:
         if made and pending.origin is not None:
             tensors = {**pending.origin.tensors, **(line or {})}
             note_origin(made[-1], replace(pending.origin, makes=of, tensors=tensors))
-        if (low, high) != of.code_range:
-            codes = self._clip(codes, target)
         return Coded(codes, of)
-
-    def _clip(self, codes: Any, target: Target) -> Any:
-        """Bound codes below the format's own range: a Clip on codes, in 32 bits where 16-bit kernels are missing."""
-        wide = codes.dtype in (np.dtype(np.int16), np.dtype(np.uint16))
-        make, to = self.emitter, target.attributes["to"]
-        dtype = np.dtype(np.int32) if wide else codes.dtype
-        source = make.node("Cast", [codes], {"to": 6}, codes, dtype, domain="", suffix="wide") if wide else codes
-        bounds = [
-            make.constant(f"{codes.name}.{side}", bound, dtype)
-            for side, bound in (("low", target.low), ("high", target.high))
-        ]
-        clipped = make.node("Clip", [source, *bounds], {}, codes, dtype, domain="", suffix="clipped")
-        return (
-            make.node("Cast", [clipped], {"to": to}, codes, codes.dtype, domain="", suffix="narrow")
-            if wide
-            else clipped
-        )
 
     def _stay_in_float(self, node: gs.Node) -> None:
         node.inputs = [self._as_float(tensor) if id(tensor) in self.states else tensor for tensor in node.inputs]

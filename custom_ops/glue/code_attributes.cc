@@ -56,6 +56,14 @@ OutputFormat ReadOutputFormat(const Attributes& attributes) {
                 std::to_string(high) + " of " + std::to_string(bits) +
                 " bits; choose a wider type");
   }
+  const std::int64_t lowest = attributes.Int("lowest", low);
+  const std::int64_t highest = attributes.Int("highest", high);
+  low = std::max(low, lowest);
+  high = std::min(high, highest);
+  if (low > high) {
+    throw Error("attributes 'lowest' " + std::to_string(lowest) + " and 'highest' " +
+                std::to_string(highest) + " leave no code");
+  }
   format.low = static_cast<std::int32_t>(low);
   format.high = static_cast<std::int32_t>(high);
   return format;

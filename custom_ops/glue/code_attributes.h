@@ -28,7 +28,7 @@ inline constexpr ort::ElementType kBiasTypes[] = {ort::ElementType::kInt32,
 Carrier CarrierOf(ort::ElementType type);
 ort::ElementType TypeOf(Carrier carrier);
 
-// Attributes bits, signed, narrow, to and rounding.
+// Attributes bits, signed, narrow, to, rounding, lowest and highest.
 OutputFormat ReadOutputFormat(const Attributes& attributes);
 // Attribute `name`: a carrier's element type.
 Carrier ReadCarrier(const Attributes& attributes, const char* name);

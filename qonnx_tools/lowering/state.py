@@ -56,7 +56,11 @@ class Target:
     @property
     def attributes(self) -> dict[str, int]:
         """The output attributes that every saturating op has."""
-        return {
+        first, last = self.format.code_range
+        clip = {"lowest": self.low} if self.low > first else {}
+        if self.high < last:
+            clip["highest"] = self.high
+        return clip | {
             "bits": self.format.bits,
             "signed": int(self.format.signed),
             "narrow": int(self.format.narrow),

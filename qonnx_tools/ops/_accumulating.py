@@ -17,9 +17,9 @@ from qonnx_tools.arithmetic import integer
 from qonnx_tools.arithmetic.log_products import HALF_ROOT, HALF_ROOT_BITS, joined
 from qonnx_tools.ops._codes import (
     ACCUMULATOR_BITS,
+    CLIPPED_FORMAT,
     INT32,
     NARROW_CODES,
-    OUTPUT_FORMAT,
     CodesOp,
     in_carrier,
     rounding_of,
@@ -33,7 +33,7 @@ from qonnx_tools.ops.op import INT64, Attribute, Input
 PART_OCTAVES = 16
 OCTAVES = 2 ** (integer.SHIFT_WEIGHT_BITS[1] - 1) - 1
 
-ACCUMULATION = (ACCUMULATOR_BITS, *OUTPUT_FORMAT)
+ACCUMULATION = (ACCUMULATOR_BITS, *CLIPPED_FORMAT)
 WEIGHT_BITS = Attribute(
     "weight_bits", f"of the log codes in w, {integer.SHIFT_WEIGHT_BITS[0]} to {integer.SHIFT_WEIGHT_BITS[1]}"
 )

@@ -39,6 +39,11 @@ OUTPUT_FORMAT = (
     ROUNDING,
     TO,
 )
+CLIPPED_FORMAT = (
+    *OUTPUT_FORMAT,
+    Attribute("lowest", "smaller codes of y become it: a Clip of the result", -(2**31)),
+    Attribute("highest", "larger codes of y become it", 2**31 - 1),
+)
 ACCUMULATOR_BITS = Attribute("accumulator_bits", "1 to 64; sums wrap to it")
 
 
@@ -80,8 +85,15 @@ def carrier_of(attributes: Mapping[str, Any], code_range: tuple[int, int]) -> np
 
 
 def in_carrier(codes: Codes, attributes: Mapping[str, Any]) -> Codes:
-    """Return codes of the output format in the element type ``to``."""
-    return codes.astype(carrier_of(attributes, target_of(attributes).code_range))
+    """Return codes of the output format, clipped to ``lowest`` and ``highest``, in the element type ``to``."""
+    low, high = target_of(attributes).code_range
+    carrier = carrier_of(attributes, (low, high))
+    low, high = max(low, attributes["lowest"]), min(high, attributes["highest"])
+    if low > high:
+        raise ConfigError(
+            f"attributes 'lowest' {attributes['lowest']} and 'highest' {attributes['highest']} leave no code"
+        )
+    return np.clip(codes, low, high).astype(carrier)
 
 
 def cast_to(node: onnx.NodeProto, source: Sequence[str]) -> onnx.NodeProto:

@@ -101,13 +101,19 @@ FINISH = f"""
     shifted = Mul(rounded, factor)
 
 {BOUNDS}
-    is_above = Greater(shifted, high)
-    at_most_high = Where(is_above, high, shifted)
-    is_below = Less(at_most_high, low)
-    saturated = Where(is_below, low, at_most_high)
+    lowest = Constant <value_int: int = @lowest> ()
+    highest = Constant <value_int: int = @highest> ()
+    is_lowest_inside = Greater(lowest, low)
+    first_code = Where(is_lowest_inside, lowest, low)
+    is_highest_inside = Less(highest, high)
+    last_code = Where(is_highest_inside, highest, high)
+    is_above = Greater(shifted, last_code)
+    at_most_last = Where(is_above, last_code, shifted)
+    is_below = Less(at_most_last, first_code)
+    saturated = Where(is_below, first_code, at_most_last)
     codes = Cast <to: int = @to> (saturated)
 """
-"""``codes``: ``t`` shifted by ``down``, rounded, saturated, in its element type.
+"""``codes``: ``t`` shifted by ``down``, rounded, saturated, clipped, in its element type.
 
 A rounding goes up where the rest exceeds a threshold of its own for that shift: a lower one where the number asks for
 it (odd for half_even, positive for half_away, negative for toward_zero), an upper one elsewhere.

@@ -8,7 +8,16 @@ import numpy.typing as npt
 import onnx
 
 from qonnx_tools.arithmetic import integer
-from qonnx_tools.ops._codes import CODES, INT32, OUTPUT_FORMAT, CodesOp, in_carrier, rounding_of, shift_input, target_of
+from qonnx_tools.ops._codes import (
+    CLIPPED_FORMAT,
+    CODES,
+    INT32,
+    CodesOp,
+    in_carrier,
+    rounding_of,
+    shift_input,
+    target_of,
+)
 from qonnx_tools.ops._fragments import AFFINE, FINISH, common_tables
 from qonnx_tools.ops.function import function
 from qonnx_tools.ops.op import INT64, Attribute, Input
@@ -24,7 +33,7 @@ class Affine(CodesOp):
         Input("addend", "at the LSB of the product; [C] or 0-d", INT64),
         shift_input("[C] or 0-d"),
     )
-    attributes = (Attribute("axis", "the channel dimension", 1), *OUTPUT_FORMAT)
+    attributes = (Attribute("axis", "the channel dimension", 1), *CLIPPED_FORMAT)
 
     def check(self, inputs: Sequence[npt.NDArray[Any]]) -> None:
         """Leave it to the reference, which knows the axis."""

@@ -8,8 +8,8 @@ import onnx
 
 from qonnx_tools.arithmetic import integer
 from qonnx_tools.ops._codes import (
+    CLIPPED_FORMAT,
     CODES,
-    OUTPUT_FORMAT,
     CodesOp,
     check_mutual_broadcast,
     check_scalar,
@@ -35,7 +35,7 @@ class FixedAdd(CodesOp):
         Input("left_b", "0 to 62, 0-d", INT64),
         shift_input("0-d"),
     )
-    attributes = OUTPUT_FORMAT
+    attributes = CLIPPED_FORMAT
 
     def check(self, inputs: Sequence[npt.NDArray[Any]]) -> None:
         check_mutual_broadcast(self.name, inputs[0], inputs[1])

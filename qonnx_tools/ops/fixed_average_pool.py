@@ -11,9 +11,9 @@ from qonnx_tools.arithmetic import integer
 from qonnx_tools.arithmetic.window import Window
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.ops._codes import (
+    CLIPPED_FORMAT,
     INT32,
     NARROW_CODES,
-    OUTPUT_FORMAT,
     CodesOp,
     check_scalar,
     float_stand_in,
@@ -43,7 +43,7 @@ class FixedAveragePool(CodesOp):
         Attribute("kernel_shape", "of the window, at most 2**16 codes; empty: the whole map", (), tuple),
         Attribute("strides", "one a dimension; empty: 1", (), tuple),
         Attribute("pads", "the begins of all dimensions, then the ends; empty: 0", (), tuple),
-        *OUTPUT_FORMAT,
+        *CLIPPED_FORMAT,
     )
 
     def check(self, inputs: Sequence[npt.NDArray[Any]]) -> None:

@@ -9,8 +9,8 @@ import onnx
 
 from qonnx_tools.arithmetic import integer
 from qonnx_tools.ops._codes import (
+    CLIPPED_FORMAT,
     CODES,
-    OUTPUT_FORMAT,
     CodesOp,
     check_mutual_broadcast,
     float_stand_in,
@@ -33,7 +33,7 @@ class FixedMul(CodesOp):
         Input("b", "codes; a and b broadcast to each other", CODES),
         shift_input("broadcasts to y"),
     )
-    attributes = OUTPUT_FORMAT
+    attributes = CLIPPED_FORMAT
 
     def check(self, inputs: Sequence[npt.NDArray[Any]]) -> None:
         a, b, shift = inputs

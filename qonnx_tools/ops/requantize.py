@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 
 from qonnx_tools.arithmetic import integer
-from qonnx_tools.ops._codes import CODES, OUTPUT_FORMAT, CodesOp, in_carrier, rounding_of, shift_input, target_of
+from qonnx_tools.ops._codes import CLIPPED_FORMAT, CODES, CodesOp, in_carrier, rounding_of, shift_input, target_of
 from qonnx_tools.ops._fragments import FINISH, common_tables
 from qonnx_tools.ops.function import function
 from qonnx_tools.ops.op import Input
@@ -18,7 +18,7 @@ class Requantize(CodesOp):
 
     name = "Requantize"
     inputs = (Input("x", "codes", CODES), shift_input("broadcasts to x"))
-    attributes = OUTPUT_FORMAT
+    attributes = CLIPPED_FORMAT
 
     def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[Any]:
         x, shift = inputs

@@ -41,6 +41,22 @@ def any_format(source):
     return attributes, FixedPoint(bits, 0, signed, narrow), list(Rounding)[rounding], CARRIERS[to]
 
 
+def test_clipped_results(run_codes):
+    """Bounds inside the format, at its ends and beyond."""
+    for number, source in sources("clip"):
+        x, shift = any_codes(source, (700,)), np.int64(source.integers(-3, 20))
+        attributes, target, rounding, carrier = any_format(source)
+        low, high = target.code_range
+        lowest, highest = np.sort(source.integers(low, high, 2, endpoint=True))
+        bounds = [{"lowest": int(lowest), "highest": int(highest)}, {"lowest": int(lowest)}, {"highest": int(highest)}]
+        bounds += [{"lowest": -(2**31), "highest": 2**31 - 1}, {"lowest": low, "highest": high}]
+        clip = bounds[number % len(bounds)]
+        found = run_codes("Requantize", [x, shift], attributes | clip)
+        codes_of_y = integer.requantize(x, shift, target, rounding).astype(np.int64)
+        expected = np.clip(codes_of_y, clip.get("lowest", low), clip.get("highest", high))
+        same(found, expected, carrier, (number, attributes, clip, x.dtype))
+
+
 def same(found, expected, carrier, what):
     assert (found.dtype, found.shape) == (np.dtype(carrier), np.shape(expected)), what
     np.testing.assert_array_equal(found, np.asarray(expected).astype(carrier), err_msg=str(what))

@@ -1,9 +1,5 @@
 """A node on codes that cannot be computed gives one clear error when the session is created."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -23,6 +19,8 @@ REFUSED = [
     ("FixedConv", [X, W, S], CONV | {"bits": 9}, "is int8, which does not hold the codes -256..255 of 9 bits"),
     ("FixedConv", [X, W, S], CONV | {"signed": 0}, "is int8, which does not hold the codes 0..255 of 8 bits"),
     ("FixedConv", [X, W, S], CONV | {"signed": 0, "narrow": 1}, "only a signed format can be narrow"),
+    ("FixedConv", [X, W, S], CONV | {"lowest": 5, "highest": 4}, "attributes 'lowest' 5 and 'highest' 4 leave no code"),
+    ("FixedConv", [X, W, S], CONV | {"lowest": 128}, "attributes 'lowest' 128 and 'highest' 127 leave no code"),
     ("FixedConv", [X, W, S], CONV | {"rounding": 6}, "attribute 'rounding' is 6; it must lie in 0..5"),
     ("FixedConv", [X, W, S], CONV | {"accumulator_bits": 0}, "attribute 'accumulator_bits' is 0; it must lie in 1..64"),
     ("FixedConv", [X, W, S], OUT | {"accumulator_bits": 32}, "attribute 'kernel_shape' has 0 numbers; give 1 or 2"),
@@ -154,13 +152,6 @@ def test_the_shape_of_x_is_checked_when_it_is_known(op, inputs, attributes, mess
     with pytest.raises(Exception, match=f"node 'the_node' .{op}.: ") as caught:
         run_codes(op, inputs, attributes)
     assert message in str(caught.value)
-
-
-def test_malformed_nodes_never_crash():
-    script = Path(__file__).parent / "fuzz_codes.py"
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "400 nodes" in done.stdout
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 5, 5), (0, 4, 9, 3)])

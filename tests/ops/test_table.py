@@ -222,6 +222,8 @@ def test_a_quantizer_names_a_parameter_that_does_not_broadcast(op, example):
         ({"bits": 33}, "bits is 33; a fixed-point format has 0 to 32 bits"),
         ({"narrow": 1, "signed": 0}, "an unsigned format has none"),
         ({"rounding": 6}, "attribute 'rounding' is 6; choose one of 0 half_even"),
+        ({"lowest": 5, "highest": 4}, "attributes 'lowest' 5 and 'highest' 4 leave no code|no attribute 'lowest'"),
+        ({"lowest": 128}, "attributes 'lowest' 128 and 'highest' 2147483647 leave no code|no attribute 'lowest'"),
     ],
 )
 def test_output_formats_that_cannot_be_are_named(op, example, changed, message):
