@@ -9,7 +9,7 @@ Printed is a Markdown table:
 * seconds of the conversion, calibration included.
 
     QONNX_TOOLS_ASSETS=... python benchmarks/models.py [--models NAME ...] [--schemes NAME ...] [--target NAME]
-        [--limit N] [--json]
+        [--fit HOW] [--limit N] [--json]
 
 ImageNet's 100 validation images measure accuracy; 500 others, which the networks may have been trained on, only
 agreement. The detector has no labels here: its SQNR is taken on half of the COCO images, the other half calibrates.
@@ -27,6 +27,7 @@ from measuring import asset, machine, markdown_table
 from qonnx_tools.conversion import convert
 from qonnx_tools.data import ChannelOrder, Preprocessing, preprocessing
 from qonnx_tools.evaluation import Evaluation, evaluate
+from qonnx_tools.schemes.base import FITS
 from qonnx_tools.statistics import PairedComparison, Proportion
 from qonnx_tools.targets import NATIVE, SIMULATION
 
@@ -109,12 +110,16 @@ class Result:
         }
 
 
-def measure(case: Case, scheme: str, target: str, *, calibrated: bool, limit: int | None) -> Iterator[Result]:
+def measure(
+    case: Case, scheme: str, target: str, *, calibrated: bool, limit: int | None, fit: str = "auto"
+) -> Iterator[Result]:
     """Convert once, and evaluate on every test set of the case."""
     model = asset("models", f"{case.model}.onnx")
     data = data_of(case.calibration) if calibrated else None
     start = time.perf_counter()
-    conversion = convert(model, scheme=scheme, data=data, images=IMAGES, preprocessing=case.prepared, target=target)
+    conversion = convert(
+        model, scheme=scheme, data=data, images=IMAGES, preprocessing=case.prepared, target=target, fit=fit
+    )
     seconds = time.perf_counter() - start
     used = f"{conversion.calibration.images} images" if calibrated and conversion.calibration else "no data"
     for test, labelled in ((case.test, True), (case.unlabelled, False)):
@@ -173,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", default=names, choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--schemes", nargs="+", default=SCHEMES, metavar="NAME")
     parser.add_argument("--target", default=NATIVE, choices=(NATIVE, SIMULATION), help="what is run")
+    parser.add_argument("--fit", default="auto", choices=FITS, help="what weights are fitted to")
     parser.add_argument("--limit", type=int, help="test images at most")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -181,7 +187,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if case.model in options.models:
             for scheme in options.schemes:
                 for calibrated in (True, False):
-                    results += measure(case, scheme, options.target, calibrated=calibrated, limit=options.limit)
+                    results += measure(
+                        case,
+                        scheme,
+                        options.target,
+                        calibrated=calibrated,
+                        limit=options.limit,
+                        fit=options.fit,
+                    )
                     print(f"{case.model}, {scheme}: done", file=sys.stderr)
     if options.json:
         print(json.dumps({"machine": machine(), "results": [asdict(result) for result in results]}, indent=2))
