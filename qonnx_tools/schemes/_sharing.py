@@ -7,6 +7,7 @@ import numpy as np
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.schemes._fit import Sample, squared_error
 
@@ -19,19 +20,22 @@ class Member:
     """A tensor that may share its format: the one that it has alone, and what returns its values.
 
     ``granularity`` is how far it shares, and ``batch_norm`` tells that it is of the batch-norm class: a constant of a
-    batch normalization, or what a layer leaves for one.
+    batch normalization, or what a layer leaves for one. ``settled`` tells that its values were made for the format,
+    which its group then takes over.
     """
 
     alone: TensorPlan
     sample: Callable[[], Sample]
     granularity: str
     batch_norm: bool = False
+    settled: bool = False
 
     @property
     def group(self) -> tuple[object, ...]:
         """What the tensors that share a format have in common: reach, class, kind of number and width."""
         form = self.alone.format
-        return self.granularity, self.batch_norm and self.granularity == "class", form.kind, form.bits
+        kind = form.kind, form.bits, form.steps if isinstance(form, Log) else None
+        return self.granularity, self.batch_norm and self.granularity == "class", *kind
 
 
 def share(members: Mapping[str, Member]) -> dict[str, TensorPlan]:
@@ -56,6 +60,9 @@ def noise_to_signal(candidate: Format, of: Sample, rounding: str | None = None) 
 
 
 def _joint(group: Sequence[Member]) -> Format:
+    for member in group:
+        if member.settled:
+            return member.alone.format
     candidates = _candidates([member.alone.format for member in group])
     samples = [(member.sample(), member.alone.rounding) for member in group]
     return min(candidates, key=lambda candidate: sum(noise_to_signal(candidate, *each) for each in samples))
@@ -64,11 +71,13 @@ def _joint(group: Sequence[Member]) -> Format:
 def _candidates(alone: Sequence[Format]) -> list[Format]:
     """Return the formats to try for a group: those of its tensors, and what lies between them, coarsest first.
 
-    In fixed point all are signed if one is, and an unsigned format of the same step takes a bit more of range.
+    All are signed if one is; in fixed point an unsigned format of the same step then takes a bit more of range.
     """
+    logs = [item for item in alone if isinstance(item, Log)]
+    if logs:
+        signed = any(item.signed for item in logs)
+        return list(dict.fromkeys(replace(item, signed=signed) for item in logs))
     fixed = [item for item in alone if isinstance(item, FixedPoint)]
-    if len(fixed) < len(alone):
-        return list(dict.fromkeys(alone))
     signed = any(item.signed for item in fixed)
     fracs = [int(np.max(item.frac)) for item in fixed]
     lost = any(not item.signed for item in fixed) and signed

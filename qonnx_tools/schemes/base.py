@@ -151,7 +151,7 @@ class Scheme(ABC):
 
         def add(name: str, local: Scheme, plan: TensorPlan, *, batch_norm: bool = False) -> None:
             read = partial(sample, network.values[name])
-            members.setdefault(name, Member(plan, read, local.granularity, batch_norm))
+            members.setdefault(name, Member(plan, read, local.granularity, batch_norm, name in network.given))
 
         for name in network.constants:
             local = self._at(self, name)
@@ -159,7 +159,7 @@ class Scheme(ABC):
         for layer in network.layers:
             local = self.at_layer(layer, network.layers)
             if layer.weight in network.given:
-                add(layer.weight, dataclasses.replace(local, granularity="layer"), network.given[layer.weight])
+                add(layer.weight, local, network.given[layer.weight])
                 continue
             axis = layer.channel_axis if local.granularity == "channel" else None
             weight, rounding = local.weight_format(network.values[layer.weight], axis)
