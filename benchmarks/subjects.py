@@ -47,6 +47,7 @@ class TestSet:
 class _Listening(Fixed):
     """A scheme that remembers the network that it was asked about."""
 
+    fit: str = "weights"
     heard: list[Network] = field(default_factory=list, compare=False)
 
     def propose(self, network: Network) -> Plan:
@@ -80,14 +81,10 @@ class Subject:
 
     def converted(self, scheme: Scheme, target: str) -> Model:
         """Return the model as the scheme wants it, calibrated on the calibration images."""
-        return convert(
-            self.model,
-            scheme=scheme,
-            data=self.calibration,
-            images=CALIBRATION_IMAGES,
-            preprocessing=self.prepared,
-            target=target,
-        ).model
+        if scheme.fits_outputs:
+            return self._calibrated(scheme, target)
+        plan = scheme.propose(self.network(scheme.batch_norm))
+        return convert(self.model, plan=plan, target=target).model
 
     def network(self, batch_norm: BatchNorm) -> Network:
         """Return the calibrated network with this treatment of batch normalization, for a scheme to look at.
@@ -96,9 +93,19 @@ class Subject:
         """
         if batch_norm not in self._networks:
             scheme = _Listening(batch_norm=batch_norm)
-            self.converted(scheme, "simulation")
+            self._calibrated(scheme, "simulation")
             self._networks[batch_norm] = scheme.heard[0]
         return self._networks[batch_norm]
+
+    def _calibrated(self, scheme: Scheme, target: str) -> Model:
+        return convert(
+            self.model,
+            scheme=scheme,
+            data=self.calibration,
+            images=CALIBRATION_IMAGES,
+            preprocessing=self.prepared,
+            target=target,
+        ).model
 
     def outputs(self, converted: Model) -> list[Logits]:
         """Return what a converted model gives on each test set."""
