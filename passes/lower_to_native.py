@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import disconnect, gs, is_constant, nodes, op_of
+from qonnx_tools.lowering.encoding import as_float, clipped, encoded
+from qonnx_tools.lowering.log_codes import by_thresholds, is_signed, unrounded
 from qonnx_tools.lowering.rule import Context, Declined, Reading, rules
 from qonnx_tools.lowering.state import Coded, Emitter, Pending, State, Target
 from qonnx_tools.ops import DOMAIN
@@ -113,7 +116,7 @@ class _Lowering:
         """Give a result that several nodes read, or that leaves the integer part, 32-bit codes."""
         whole = int((pending.width - pending.grid).max())
         frac = min(int(pending.grid.max()), SETTLED_BITS - whole)
-        coded = self._emit(pending, FixedPoint(SETTLED_BITS, frac), "half_even")
+        coded = self._emit(pending, FixedPoint(SETTLED_BITS, frac), "half_even", tensor)
         self.states[id(tensor)] = coded
         return coded
 
@@ -131,44 +134,51 @@ class _Lowering:
     def _quantize(self, node: gs.Node, quantizer: Quantizer) -> Outcome:
         source, output = node.inputs[0], node.outputs[0]
         of = quantizer.format
-        if not isinstance(of, FixedPoint) or quantizer.axis is not None or of.bits > SETTLED_BITS - (not of.signed):
+        if not isinstance(of, FixedPoint | Log) or quantizer.axis is not None or of.bits > _most_bits(of):
             self._stay_in_float(node)
             return Skip(
                 node.name,
-                f"'{source.name}' has the format {of}; only fixed point with one format for the whole tensor travels "
-                "as codes: give it one in the plan",
+                f"'{source.name}' has the format {of}; only fixed point and log codes with one format for the whole "
+                "tensor travel as codes: give it one in the plan",
             )
         line = {source.name: TensorPlan(Role.ACTIVATION, of, quantizer.rounding)}
         state = self.states.get(id(source))
         if isinstance(state, Pending):
-            self.states[id(output)] = self._emit(state, of, quantizer.rounding, line)
+            self.states[id(output)] = self._emit(state, of, quantizer.rounding, output, line)
             return Rewrite(node.name, f"codes of {of}")
-        target = Target(of, quantizer.rounding, *of.code_range)
-        reads: tuple[FixedPoint, ...] = ()
-        if isinstance(state, Coded) and isinstance(state.format, FixedPoint) and state.axis is None:
-            reads = (state.format,)
-            parameter = self.emitter.constant(f"{node.name}.shift", state.frac - target.frac, np.int64)
-            op, tensor = "Requantize", state.tensor
-        else:
-            parameter = self.emitter.constant(f"{node.name}.frac", target.frac, np.int64)
-            op, tensor = "Quantize", source
-        codes = self.emitter.node(op, [tensor, parameter], target.attributes, output, of.carrier)
+        before = state if isinstance(state, Coded) and state.axis is None else None
+        codes = encoded(before, source, of, quantizer.rounding, self.emitter, output)
+        reads = () if before is None else (before.format,)
         note_origin(codes.inputs[0], Origin(node.name, node.op, reads, of, line))
         self.states[id(output)] = Coded(codes, of)
         return Rewrite(node.name, f"codes of {of}")
 
     def _emit(
-        self, pending: Pending, of: FixedPoint, rounding: str, line: Mapping[str, TensorPlan] | None = None
+        self,
+        pending: Pending,
+        of: FixedPoint | Log,
+        rounding: str,
+        like: Any,
+        line: Mapping[str, TensorPlan] | None = None,
     ) -> Coded:
-        """Make the codes of a result; ``line`` is what the plan says of them, where it does."""
+        """Make the codes of a result, of the tensor ``like``; ``line`` is what the plan says of them, where it does."""
         low, high = (int(of.encode(np.float64(bound), rounding)) for bound in (pending.low, pending.high))
-        target = Target(of, rounding, low, high)
         before = len(self.graph.nodes)
-        codes = pending.emit(target)
+        if isinstance(of, FixedPoint):
+            result = Coded(pending.emit(Target(of, rounding, low, high)), of)
+        else:
+            result, of_result = unrounded(pending, of)
         made = [node for node in list(self.graph.nodes)[before:] if node.domain == DOMAIN]
         if made and pending.origin is not None:
             tensors = {**pending.origin.tensors, **(line or {})}
-            note_origin(made[-1], replace(pending.origin, makes=of, tensors=tensors))
+            note_origin(made[-1], replace(pending.origin, makes=result.format, tensors=tensors))
+        codes = result.tensor
+        if isinstance(of, Log):
+            codes = by_thresholds(result, of_result, rounding, self.emitter, like)
+            quantizer = like.inputs[0]
+            note_origin(codes.inputs[0], Origin(quantizer.name, quantizer.op, (result.format,), of, line or {}))
+            if (low, high) != of.code_range:
+                codes = clipped(codes, (low, high), self.emitter)
         return Coded(codes, of)
 
     def _stay_in_float(self, node: gs.Node) -> None:
@@ -184,12 +194,13 @@ class _Lowering:
         if id(tensor) not in self.floats:
             state = self.states[id(tensor)]
             coded = state if isinstance(state, Coded) else self.settle(tensor, state)
-            frac = coded.format.frac if isinstance(coded.format, FixedPoint) else 0
-            constant = self.emitter.constant(f"{tensor.name}.frac", frac, np.int64)
-            self.floats[id(tensor)] = self.emitter.node(
-                "Dequantize", [coded.tensor, constant], {}, tensor, np.float32, suffix="float"
-            )
+            self.floats[id(tensor)] = as_float(coded, self.emitter, tensor)
         return self.floats[id(tensor)]
+
+
+def _most_bits(of: FixedPoint | Log) -> int:
+    """Return how wide codes of that kind travel: unsigned ones of 32 bits have no element type."""
+    return SETTLED_BITS - (not is_signed(of))
 
 
 def _in_float(node: gs.Node, *, coded: bool) -> Skip | None:

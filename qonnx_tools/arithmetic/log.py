@@ -79,6 +79,11 @@ class Log(Format):
         return len(self.scale) if isinstance(self.scale, tuple) else None
 
     @property
+    def largest(self) -> float:
+        """The largest magnitude: the scale in float32, of a per-channel format the largest scale."""
+        return float(np.asarray(self.scale, dtype=np.float32).max())
+
+    @property
     def count(self) -> int:
         """K, the number of magnitudes."""
         return int(2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1)

@@ -4,15 +4,17 @@ With base sqrt(2) every second product is a power of two times sqrt(2). Products
 their own, the even and the odd one; they meet once an output, in :func:`joined`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.integer import Integers, log_weight_range
-from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.log import Log, LogRounding, thresholds
 from qonnx_tools.arithmetic.rounding import round_shift
 from qonnx_tools.errors import ConfigError
 
@@ -132,6 +134,31 @@ def usual_guard_bits(x: Log, w: Log) -> int:
     """Return the guard bits for inputs of format ``x`` and weights of format ``w``: none dropped, or 24 at most."""
     unit = LogUnit(x.bits, x.signed, w.bits, w.steps, 0)
     return min(unit.exact_guard_bits, USUAL_GUARD_BITS)
+
+
+def split_scale(numbers: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], Integers]:
+    """Return positive ``numbers`` as factors in (1/2, 1] and exponents of two."""
+    mantissa, exponent = np.frexp(numbers)
+    is_power = mantissa == 0.5
+    return np.where(is_power, 1.0, mantissa), (exponent - is_power).astype(np.int64)
+
+
+def thresholds_on_grid(of: Log, rounding: str | None, frac: int) -> Integers:
+    """Return the smallest integers n for which n * 2**-frac has the codes 1 .. K of the per-tensor format ``of``."""
+    mode = list(LogRounding)[of.rounding_code(rounding)]
+    reached = thresholds(np.float32(of.largest), of.count, of.steps, mode)[::-1].tolist()
+    if mode is LogRounding.LINEAR:
+        return np.array([max(1, _ceil(Fraction(size) * Fraction(2) ** frac)) for size in reached], np.int64)
+    return np.array([max(1, _ceil_root(Fraction(square) * Fraction(4) ** frac)) for square in reached], np.int64)
+
+
+def _ceil(value: Fraction) -> int:
+    return min(-(-value.numerator // value.denominator), 2**62)
+
+
+def _ceil_root(square: Fraction) -> int:
+    """Return the smallest integer whose square is at least ``square``, above 0."""
+    return min(math.isqrt(-(-square.numerator // square.denominator) - 1) + 1, 2**62)
 
 
 def threshold_codes(x: npt.ArrayLike, thresholds: npt.ArrayLike, *, signed: bool) -> Integers:

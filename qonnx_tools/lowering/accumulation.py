@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.integer import MOST_SHIFT
+from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.graph import gs
+from qonnx_tools.lowering.log_codes import as_powers
 from qonnx_tools.lowering.multiplication import Integers, multiplication
-from qonnx_tools.lowering.rule import Context, Declined, code_range, name_of
+from qonnx_tools.lowering.rule import Context, Declined, name_of
 from qonnx_tools.lowering.state import Affine, Coded, Pending, Target
 from qonnx_tools.lowering.weights import Weights
 from qonnx_tools.origin import Origin
@@ -39,6 +40,7 @@ class Accumulation:
         bias: codes at the LSB of the accumulator, [M].
         bits: of the accumulator.
         origin: what the node stands for.
+        divisor: of the result, where a multiplier follows the accumulator.
     """
 
     node: gs.Node
@@ -51,15 +53,20 @@ class Accumulation:
     bias: Integers
     bits: int
     origin: Origin
+    divisor: float = 1.0
 
     def pending(self, affine: Affine | None) -> Pending:
         """Return the result with ``affine`` behind the accumulator; None is none."""
+        width = self.bits + self.weights.spare_bits
         if affine is None:
-            return self._result(self.grid, [], self.bits, again=True)
-        found = multiplication(affine, self.weights.scale, self.grid, self.bits)
+            return self._result(self.grid, [], width, again=True)
+        found = multiplication(affine, self.weights.scale, self.grid, width, self.divisor)
         more: list[Parameter] = [("multiplier", found.multiplier, np.int32), ("addend", found.addend, np.int64)]
         is_identity = not affine.offset.any() and not affine.scale_frac.any()
-        return self._result(found.grid, more, found.width, again=is_identity)
+        result = self._result(found.grid, more, found.width, again=is_identity)
+        if np.all(self.weights.scale == 1):
+            return result
+        return replace(result, normalized=lambda divisor: replace(self, divisor=divisor).pending(affine))
 
     def _result(self, grid: Integers, more: list[Parameter], width: int, *, again: bool) -> Pending:
         return Pending(
@@ -92,13 +99,26 @@ class Accumulation:
         )
 
 
-def layer_input(node: gs.Node, context: Context) -> Coded:
-    """Return the codes that the layer ``node`` multiplies: fixed point with one format, 16 bits at most."""
-    coded, of = context.activation(node.inputs[0])
-    if of.bits > WIDEST_CODES:
+def layer_input(node: gs.Node, context: Context, weights: Coded) -> tuple[Coded, float]:
+    """Return the codes that the layer ``node`` multiplies by ``weights``, and a factor that they are times.
+
+    They are log codes if the weights are, or fixed point of 16 bits at most; of one format for the whole tensor.
+    """
+    given = context.uniform(node.inputs[0])
+    if isinstance(given.format, Log):
+        if isinstance(weights.format, Log):
+            return given, 1.0
+        made = as_powers(given, given.format, context.emitter, node.inputs[0])
+        if made is None:
+            raise Declined(
+                f"its input '{name_of(node.inputs[0])}' has the format {given.format}, which no 16-bit grid holds, and "
+                "its weights are fixed point; give it log weights, or a fixed-point input"
+            )
+        return made
+    if given.format.bits > WIDEST_CODES:
         name = name_of(node.inputs[0])
-        raise Declined(f"its input '{name}' has {of.bits} bits; give it {WIDEST_CODES} or fewer in the plan")
-    return coded
+        raise Declined(f"its input '{name}' has {given.format.bits} bits; give it {WIDEST_CODES} or fewer in the plan")
+    return given, 1.0
 
 
 def accumulate(
@@ -118,22 +138,23 @@ def accumulate(
         op: "Conv" or "Gemm".
         attributes: of the integer op, those of weights, accumulator and output left out.
         context: where it is lowered.
-        x: fixed-point codes with one format for the whole tensor.
+        x: codes with one format for the whole tensor.
         weights: what they are multiplied by.
         bias: codes and their fraction bits, [M] both.
         macs: multiplications of one image, where they are known.
     """
     codes, frac = bias
-    grid = weights.frac + x.frac
+    grid = weights.frac
     affine = None
-    if np.any(weights.scale != 1):
+    is_finer = bool(np.any((frac > grid) & (codes != 0)))
+    if np.any(weights.scale != 1) or (is_finer and weights.kind == "Log"):
         affine = Affine(np.ones_like(grid), np.zeros_like(grid), codes, frac)
         codes = np.zeros_like(codes)
-    elif np.any((frac > grid) & (codes != 0)):
+    elif is_finer:
         raise Declined("its bias has more fraction bits than its accumulator; give it at most theirs in the plan")
     else:
         codes = codes << np.maximum(grid - frac, 0)
-    safe = accumulator_bound(weights.integers, code_range(x), codes)
+    safe = weights.reach(weights.codes, codes)
     bits = min(context.accumulator_bits(node.name) or safe, safe)
     origin = replace(context.origin(node), macs=macs, safe_accumulator_bits=safe if bits < safe else None)
     made = Accumulation(node, op, attributes, context, x, weights, grid, codes, bits, origin)

@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.integer import MOST_SHIFT
 from qonnx_tools.graph import evaluate_node, gs, input_value, is_given
-from qonnx_tools.lowering.rule import Context, Declined, Rule, code_range
+from qonnx_tools.lowering.log_codes import LOOKUP_BITS, is_signed, table_codes
+from qonnx_tools.lowering.rule import Context, Declined, Rule
 from qonnx_tools.lowering.state import Pending, State, Target, per_tensor
 
-LOOKUP_BITS = 12
-"""Widest input of a table."""
 TABLE_BITS = 32
 """Bits of a table's entries where no format is given to them."""
 
@@ -89,22 +88,16 @@ class LookupRule(Rule):
     )
 
     def lower(self, node: gs.Node, context: Context) -> Pending:
-        x, x_format = context.activation(node.inputs[0])
-        if x_format.bits > LOOKUP_BITS:
-            raise Declined(f"a table for {x_format.bits}-bit codes is too large; use {LOOKUP_BITS} bits or fewer")
-        low, high = code_range(x)
-        lowest = -(2 ** (x_format.bits - 1)) if x_format.signed else 0
-        inputs = np.clip(np.arange(lowest, lowest + 2**x_format.bits), low, high)
-        values = _values(node, x_format.decode(inputs), context)
+        x = context.uniform(node.inputs[0])
+        bits, signed = x.format.bits, is_signed(x.format)
+        if bits > LOOKUP_BITS:
+            raise Declined(f"a table for {bits}-bit codes is too large; use {LOOKUP_BITS} bits or fewer")
+        values = _values(node, x.format.decode(table_codes(x.format)), context)
 
         def emit(target: Target) -> Any:
             codes = np.clip(target.format.encode(values, target.rounding), target.low, target.high)
             table = context.emitter.constant(f"{node.name}.table", codes, target.format.carrier)
-            attributes = {
-                "input_bits": x_format.bits,
-                "input_signed": int(x_format.signed),
-                "to": target.attributes["to"],
-            }
+            attributes = {"input_bits": bits, "input_signed": int(signed), "to": target.attributes["to"]}
             return context.emitter.node("Lookup", [x.tensor, table], attributes, node.outputs[0], target.format.carrier)
 
         return Pending(emit, np.array(TABLE_BITS - 1 - _octave(values)), TABLE_BITS)

@@ -1,6 +1,7 @@
 """An affine map behind an accumulator, as integers that stay within 64 bits."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,10 @@ class Multiplication:
     width: int
 
 
-def multiplication(affine: Affine, scale: npt.NDArray[np.float64], grid: Integers, width: int) -> Multiplication:
-    """Return the integers for ``affine`` times ``scale`` behind an accumulator.
+def multiplication(
+    affine: Affine, scale: npt.NDArray[np.float64], grid: Integers, width: int, divisor: float = 1.0
+) -> Multiplication:
+    """Return the integers for ``affine``, of an accumulator times ``scale``, divided by ``divisor``.
 
     Where ``scale`` is 1 they are exact: the codes of the affine map, the offset brought to the grid of the product.
     Elsewhere ``multiplier`` is the product of both factors in ``MULTIPLIER_BITS`` bits. A channel whose result would
@@ -39,6 +42,7 @@ def multiplication(affine: Affine, scale: npt.NDArray[np.float64], grid: Integer
         scale: a further factor, [C]: of a log scale what is beside its power of two.
         grid: fraction bits of the accumulator, [C].
         width: bits of the accumulator.
+        divisor: of the whole; the offset is then rounded to the grid of the product.
 
     Raises:
         Declined: the accumulator is so wide that the multiplier would have fewer than 8 bits.
@@ -47,12 +51,17 @@ def multiplication(affine: Affine, scale: npt.NDArray[np.float64], grid: Integer
         raise Declined(
             f"sums of {width} bits leave no room for a multiplier behind them; use fewer weight or activation bits"
         )
-    factor = np.ldexp(affine.scale.astype(np.float64), -affine.scale_frac.astype(np.int32)) * scale
+    factor = np.ldexp(affine.scale.astype(np.float64), -affine.scale_frac.astype(np.int32)) * scale / divisor
     rounded, shift = multiplier_shift(factor, MULTIPLIER_BITS)
-    is_exact = scale == 1
+    is_exact = (scale == 1) & (divisor == 1)
     multipliers = np.where(is_exact, affine.scale, rounded).tolist()
     downs = (grid + np.where(is_exact, affine.scale_frac, shift)).tolist()
-    channels = zip(multipliers, downs, affine.offset.tolist(), affine.offset_frac.tolist(), strict=True)
+    offsets, offset_fracs = affine.offset.tolist(), affine.offset_frac.tolist()
+    if divisor != 1:
+        parts = zip(offsets, offset_fracs, downs, strict=True)
+        offsets = [round(offset * Fraction(2) ** (down - at) / Fraction(divisor)) for offset, at, down in parts]
+        offset_fracs = downs
+    channels = zip(multipliers, downs, offsets, offset_fracs, strict=True)
     fitted = [_fitted(width, *channel) for channel in channels]
     multiplier, addend, fracs, widths = (list(part) for part in zip(*fitted, strict=True))
     return Multiplication(np.array(multiplier), np.array(addend), np.array(fracs), max(widths))

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.graph import constant_value, gs, is_constant, op_of
+from qonnx_tools.lowering.log_codes import decoded
 from qonnx_tools.lowering.state import Coded, Emitter, Pending, State
 from qonnx_tools.origin import Origin
 from qonnx_tools.plan import Role, TensorPlan
@@ -48,6 +50,7 @@ class Context:
     settle: Callable[[Any, Pending], Coded]
     accumulator_bits: Callable[[str], int]
     stored: dict[int, Coded] = field(default_factory=dict)
+    decoded: dict[int, tuple[Coded, FixedPoint]] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
 
     def codes(self, tensor: Any) -> Coded:
@@ -70,12 +73,24 @@ class Context:
         state = self.states.get(id(tensor))
         return state if isinstance(state, Pending) else None
 
-    def activation(self, tensor: Any) -> tuple[Coded, FixedPoint]:
-        """Return fixed-point codes with one format for the whole tensor; decline anything else."""
+    def uniform(self, tensor: Any) -> Coded:
+        """Return fixed-point or log codes with one format for the whole tensor; decline anything else."""
         coded = self.codes(tensor)
-        if not isinstance(coded.format, FixedPoint) or coded.axis is not None:
-            raise Declined(f"its input '{name_of(tensor)}' is not fixed point with one format; give it one in the plan")
-        return coded, coded.format
+        if not isinstance(coded.format, FixedPoint | Log) or coded.axis is not None:
+            raise Declined(f"its input '{name_of(tensor)}' has no format for the whole tensor; give it one in the plan")
+        return coded
+
+    def activation(self, tensor: Any) -> tuple[Coded, FixedPoint]:
+        """Return fixed-point codes with one format for the whole tensor; decline anything else.
+
+        Log codes become fixed-point codes of 16 bits, to nearest.
+        """
+        coded = self.uniform(tensor)
+        if isinstance(coded.format, FixedPoint):
+            return coded, coded.format
+        if id(coded.tensor) not in self.decoded:
+            self.decoded[id(coded.tensor)] = decoded(coded, self.emitter, tensor)
+        return self.decoded[id(coded.tensor)]
 
     def constant(self, tensor: Any, role: Role = Role.CONSTANT) -> Coded | None:
         """Return the codes of a quantized constant, or None."""

@@ -39,6 +39,11 @@ def per_tensor(frac: int | tuple[int, ...]) -> int:
     raise ConfigError("fraction bits per channel are for weights and batch-norm constants, not for activations")
 
 
+def element_type(of: Format) -> int:
+    """Return the attribute ``to`` of an op that makes codes of this format."""
+    return int(helper.np_dtype_to_tensor_dtype(of.carrier))
+
+
 @dataclass(frozen=True)
 class Target:
     """The format that a result is rounded and saturated to; ``low`` and ``high`` are code bounds inside it."""
@@ -64,7 +69,7 @@ class Target:
             "bits": self.format.bits,
             "signed": int(self.format.signed),
             "narrow": int(self.format.narrow),
-            "to": int(helper.np_dtype_to_tensor_dtype(self.format.carrier)),
+            "to": element_type(self.format),
             "rounding": self.format.rounding_code(self.rounding),
         }
 
@@ -85,15 +90,17 @@ class Pending:
 
     ``emit(target)`` makes the node that computes it, rounds and saturates; ``grid`` are the fraction bits of the
     exact result, a number or one a channel along axis 1, and ``width`` the bits that hold it. ``affine`` makes the
-    result of a further y = a * x + b a channel in the same node, where the op can. ``low`` and ``high`` are the bounds
-    of clipping functions passed on the way. ``origin`` is what the node stands for; a rule that gives none stands for
-    the float node that it lowers.
+    result of a further y = a * x + b a channel in the same node, where the op can; ``normalized`` that of a division by
+    a number, where the op multiplies by a rounded factor anyway. ``low`` and ``high`` are the bounds of clipping
+    functions passed on the way. ``origin`` is what the node stands for; a rule that gives none stands for the float
+    node that it lowers.
     """
 
     emit: Callable[[Target], Any]
     grid: npt.NDArray[np.int64]
     width: int
     affine: "Callable[[Affine], Pending] | None" = None
+    normalized: "Callable[[float], Pending] | None" = None
     low: float = -np.inf
     high: float = np.inf
     origin: Origin | None = None

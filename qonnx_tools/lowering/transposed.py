@@ -55,7 +55,7 @@ class ConvTransposeRule(Rule):
     """``ConvTranspose`` in 1-D and 2-D.
 
     With stride s the outputs q * s + p of phase p are an ordinary convolution of the input, of the weights whose place
-    is p modulo s. All phases are the output channels of one FixedConv or ShiftConv; DepthToSpace (in 1-D a Transpose)
+    is p modulo s. All phases are the output channels of one convolution on codes; DepthToSpace (in 1-D a Transpose)
     puts them side by side.
     """
 
@@ -65,7 +65,8 @@ class ConvTransposeRule(Rule):
         rank = _check(node)
         coded = weight_codes(node, context)
         shape, group = tuple(coded.tensor.shape), node.attrs.get("group", 1)
-        weights, channels = weights_of(coded, 1), shape[1] * group
+        x, x_scale = layer_input(node, context, coded)
+        weights, channels = weights_of(coded, 1, x, x_scale), shape[1] * group
         bias = bias_of(node, context, channels)
         stride = (node.attrs.get("strides") or [1])[0]
         phases = [_phases(node, shape, at) for at in range(rank)]
@@ -78,7 +79,6 @@ class ConvTransposeRule(Rule):
             "dilations": [1] * rank,
             "group": group,
         }
-        x = layer_input(node, context)
         codes, frac = (np.repeat(part, count) for part in bias)
         pending = accumulate(node, "Conv", attributes, context, x, made, (codes, frac), macs_of(node, shape))
         return _side_by_side(pending, node, stride, phases, context.emitter, channels)
@@ -134,8 +134,8 @@ def _as_convolution(
 
     name = coded.tensor.name
     tensor = context.emitter.constant(f"{name}.phases", arranged(codes), coded.tensor.dtype)
-    integers = arranged(np.moveaxis(weights.integers, 0, 1))
-    return replace(weights, tensor=tensor, integers=integers, frac=spread(weights.frac), scale=spread(weights.scale))
+    rearranged = arranged(np.moveaxis(weights.codes, 0, 1))
+    return replace(weights, tensor=tensor, codes=rearranged, frac=spread(weights.frac), scale=spread(weights.scale))
 
 
 def _side_by_side(
@@ -154,7 +154,7 @@ def _side_by_side(
         further = pending.affine(Affine(*(np.repeat(part, count) for part in parts)))
         return _side_by_side(further, node, stride, phases, make, channels)
 
-    return replace(pending, emit=emit, affine=None if pending.affine is None else behind)
+    return replace(pending, emit=emit, affine=None if pending.affine is None else behind, normalized=None)
 
 
 def _interleaved(codes: Any, node: gs.Node, stride: int, phases: list[Phases], make: Emitter, channels: int) -> Any:

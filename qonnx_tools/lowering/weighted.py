@@ -32,9 +32,9 @@ class WeightedRule(Rule):
         if node.op == "MatMul" and len(shape) != 2:
             raise Declined(f"its weights have shape {list(shape)}; only those of one matrix have an integer form")
         is_conv, transposed = node.op == "Conv", bool(node.attrs.get("transB", 0))
-        weights = weights_of(coded, 0 if is_conv or transposed else 1)
+        (x, x_scale), rows = layer_input(node, context, coded), _rows(node)
+        weights = weights_of(coded, 0 if is_conv or transposed else 1, x, x_scale)
         bias = bias_of(node, context, len(weights.frac))
-        x, rows = layer_input(node, context), _rows(node)
         if rows:
             x = replace(x, tensor=_reshaped(node.inputs[0], x.tensor, [-1, shape[0]], context))
         attributes = {key: node.attrs[key] for key in SPATIAL} if is_conv else {"transB": int(transposed)}
@@ -46,7 +46,7 @@ class WeightedRule(Rule):
         def emit(target: Target) -> Any:
             return _reshaped(node.outputs[0], pending.emit(target), [*rows, shape[1]], context)
 
-        return replace(pending, emit=emit, affine=None)
+        return replace(pending, emit=emit, affine=None, normalized=None)
 
 
 def _check(node: gs.Node) -> None:

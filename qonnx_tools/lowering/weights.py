@@ -1,16 +1,19 @@
 """Weights and biases of a layer as its accumulator sees them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from qonnx_tools.arithmetic.accumulator import accumulator_bound
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.arithmetic.integer import SHIFT_WEIGHT_BITS, log_weights
+from qonnx_tools.arithmetic.integer import SHIFT_WEIGHT_BITS, shift_weights
 from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.log_products import LogUnit, split_scale, usual_guard_bits
 from qonnx_tools.graph import gs, is_constant, is_given
-from qonnx_tools.lowering.rule import Context, Declined, codes_of, name_of
+from qonnx_tools.lowering.rule import Context, Declined, code_range, codes_of, name_of
 from qonnx_tools.lowering.state import Coded
 from qonnx_tools.plan import Role
 
@@ -19,23 +22,30 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights: ``value = integer * scale * 2**-frac``.
+    """Weights: a sum over inputs has the value ``accumulator * scale * 2**-frac``.
 
     Attributes:
-        kind: "Fixed" or "Shift": what the name of the op begins with.
+        kind: "Fixed", "Shift" or "Log": what the name of the op begins with.
         tensor: their codes as the node reads them.
-        integers: what the codes multiply by, [M, ..].
-        frac: fraction bits of an integer, [M].
-        scale: what a log scale has beside a power of two, [M] in (1/2, 1].
+        codes: the same, [M, ..].
+        frac: fraction bits of the accumulator, [M].
+        scale: what log scales have beside a power of two, [M] in (1/4, 1].
         attributes: those of the op that say how to read the codes.
+        reach: the narrowest accumulator that no input overflows, from codes and bias codes.
     """
 
     kind: str
     tensor: Any
-    integers: Integers
+    codes: Integers
     frac: Integers
     scale: npt.NDArray[np.float64]
     attributes: dict[str, int]
+    reach: Callable[[Integers, Integers], int]
+
+    @property
+    def spare_bits(self) -> int:
+        """Bits that joining an even and an odd accumulator takes."""
+        return int(self.attributes.get("steps", 1) == 2)
 
 
 def weight_codes(node: gs.Node, context: Context) -> Coded:
@@ -49,23 +59,55 @@ def weight_codes(node: gs.Node, context: Context) -> Coded:
     return coded
 
 
-def weights_of(coded: Coded, axis: int) -> Weights:
-    """Return the weights that ``coded`` holds, whose output channels are along ``axis``; decline other formats."""
-    codes = codes_of(coded)
-    channels, of = codes.shape[axis], coded.format
+def weights_of(coded: Coded, axis: int, x: Coded, x_scale: float = 1.0) -> Weights:
+    """Return the weights that ``coded`` holds, output channels along ``axis``, for inputs ``x`` times ``x_scale``."""
+    codes, of = np.moveaxis(codes_of(coded), axis, 0), coded.format
+    channels = codes.shape[0]
+    if isinstance(x.format, Log):
+        return _log_weights(coded, codes, x.format)
+    x_range, x_frac = code_range(x), x.frac
     if isinstance(of, FixedPoint):
-        integers = np.moveaxis(codes, axis, 0)
         frac = np.broadcast_to(np.asarray(of.frac, np.int64), channels)
-        return Weights("Fixed", coded.tensor, integers, frac, np.ones(channels), {})
-    if not isinstance(of, Log) or of.steps != 1 or of.bits > SHIFT_WEIGHT_BITS[1]:
+        scale = np.full(channels, x_scale)
+        return Weights("Fixed", coded.tensor, codes, frac + x_frac, scale, {}, _bound_of(x_range, of))
+    if not isinstance(of, Log) or of.bits > SHIFT_WEIGHT_BITS[1]:
         raise Declined(
-            f"its weights have the format {of}, which is no shift; take base 2 and at most {SHIFT_WEIGHT_BITS[1]} bits"
+            f"its weights have the format {of}, which is no shift; take a log format of {SHIFT_WEIGHT_BITS[1]} bits "
+            "at most"
         )
-    mantissa, exponent = np.frexp(np.broadcast_to(np.asarray(of.scale, np.float64), channels))
-    is_power = mantissa == 0.5
-    frac = of.count - 1 - (exponent - is_power).astype(np.int64)
-    integers = np.moveaxis(log_weights(codes, of.bits), axis, 0)
-    return Weights("Shift", coded.tensor, integers, frac, np.where(is_power, 1.0, mantissa), {"weight_bits": of.bits})
+    scale, exponent = split_scale(np.broadcast_to(np.asarray(of.scale, np.float32).astype(np.float64), channels))
+    frac = (of.count - 1) // of.steps - exponent
+    attributes = {"weight_bits": of.bits, "steps": of.steps}
+    return Weights("Shift", coded.tensor, codes, frac + x_frac, scale, attributes, _bound_of(x_range, of))
+
+
+def _log_weights(coded: Coded, codes: Integers, x: Log) -> Weights:
+    """Return log weights of inputs in log codes: exponents add, and scales multiply behind the accumulator."""
+    of = coded.format
+    if not isinstance(of, Log) or of.steps != x.steps:
+        raise Declined(f"its input has the format {x}, its weights {of}; give both log codes of the same base")
+    unit = LogUnit(x.bits, x.signed, of.bits, of.steps, usual_guard_bits(x, of))
+    scales = np.broadcast_to(np.asarray(of.scale, np.float32).astype(np.float64), codes.shape[0])
+    scale, exponent = split_scale(np.asarray(scales * x.largest))
+    attributes = {
+        "x_bits": unit.x_bits,
+        "x_signed": int(unit.x_signed),
+        "weight_bits": unit.weight_bits,
+        "steps": unit.steps,
+        "guard_bits": unit.guard_bits,
+    }
+    frac = unit.guard_bits - exponent
+    return Weights("Log", coded.tensor, codes, frac, scale, attributes, unit.accumulator_bound)
+
+
+def _bound_of(x_range: tuple[int, int], of: FixedPoint | Log) -> Callable[[Integers, Integers], int]:
+    def bound(codes: Integers, bias: Integers) -> int:
+        if isinstance(of, FixedPoint):
+            return accumulator_bound(codes, x_range, bias)
+        even, odd = shift_weights(codes, of.bits, of.steps)
+        return max(accumulator_bound(even, x_range, bias), accumulator_bound(odd, x_range))
+
+    return bound
 
 
 def bias_of(node: gs.Node, context: Context, channels: int) -> tuple[Integers, Integers]:
