@@ -22,12 +22,12 @@ from qonnx_tools.graph import Model, gs, node_metadata, set_node_metadata
 from qonnx_tools.plan import (
     Role,
     TensorPlan,
-    checked,
     format_from_json,
     format_to_json,
     tensor_from_json,
     tensor_to_json,
 )
+from qonnx_tools.strict_json import checked, parse_json
 
 KEY = "qonnx_tools.format"
 """The metadata property of a node that holds its origin."""
@@ -89,7 +89,7 @@ def origin_of(model: Model, node: gs.Node) -> Origin | None:
     if text is None:
         return None
     try:
-        fields = checked(_OriginFields, json.loads(text), "")
+        fields = checked(_OriginFields, parse_json(text), "")
         tensors = {name: tensor_from_json(value, f"tensors['{name}']") for name, value in fields.tensors.items()}
         return Origin(
             node=fields.node,
@@ -101,7 +101,7 @@ def origin_of(model: Model, node: gs.Node) -> Origin | None:
             macs=fields.macs,
             safe_accumulator_bits=fields.safe_accumulator_bits,
         )
-    except (ConfigError, json.JSONDecodeError) as error:
+    except ConfigError as error:
         raise ModelError(f"node '{node.name}': its metadata property {KEY} is damaged: {error}") from error
 
 

@@ -10,21 +10,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import numpy as np
+from typing import Any
 
 from qonnx_tools.arithmetic.formats import Format, format_kinds
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.fitted import Fitted, read_fitted, write_fitted
+from qonnx_tools.strict_json import checked, parse_json
 
 VERSION = 1
 """Version of the JSON layout; a reader refuses any other."""
 WIDEST_ACCUMULATOR = 64
-
-
 FITTED_SUFFIX = ".fitted.npz"
 """Ends the name of the file with the fitted values of a plan."""
 
@@ -161,13 +157,7 @@ def plan_from_json(text: str, folder: Path | None = None) -> Plan:
 
     Strict: an unknown or missing key is a ``ConfigError`` that says where.
     """
-    try:
-        document = json.loads(text, object_pairs_hook=_unique_keys)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"line {error.lineno}: not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise ConfigError("nested too deeply to be a plan") from error
-    wire = checked(_PlanFields, document, "")
+    wire = checked(_PlanFields, parse_json(text), "")
     if wire.version != VERSION:
         raise ConfigError(f"version: {wire.version} is not known; this release reads version {VERSION}")
     tensors = {name: tensor_from_json(value, f"tensors['{name}']") for name, value in wire.tensors.items()}
@@ -230,38 +220,3 @@ def format_from_json(document: dict[str, Any], where: str) -> Format:
     except ConfigError as error:
         raise ConfigError(str(error) if where in str(error) else f"{where}: {error}") from error
     return found
-
-
-def checked(cls: Any, document: object, where: str) -> Any:
-    """Build the dataclass ``cls`` from JSON data, with the names and types of its fields enforced."""
-    from pydantic import ValidationError  # noqa: PLC0415  # slow to import, rarely needed
-
-    try:
-        found = _reader(cls).model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(part for part in (where, *map(str, first["loc"])) if part) or "the document"
-        raise ConfigError(f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
-    return cls(**{item.name: getattr(found, item.name) for item in dataclasses.fields(cls)})
-
-
-@cache
-def _reader(cls: Any) -> Any:
-    """Return the pydantic model with the fields of the dataclass ``cls``."""
-    from pydantic import ConfigDict, Field, create_model  # noqa: PLC0415  # slow to import, rarely needed
-
-    hints = get_type_hints(cls)
-    fields: dict[str, Any] = {}
-    for item in dataclasses.fields(cls):
-        default: Any = ... if item.default is dataclasses.MISSING else item.default
-        if item.default_factory is not dataclasses.MISSING:
-            default = Field(default_factory=item.default_factory)
-        fields[item.name] = (hints[item.name], default)
-    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys, counts = np.unique([key for key, _ in pairs], return_counts=True)
-    if np.any(counts > 1):
-        raise ConfigError(f"key '{keys[counts > 1][0]}' appears twice in one object")
-    return dict(pairs)

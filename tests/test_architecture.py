@@ -16,7 +16,7 @@ PACKAGE = "qonnx_tools"
 
 LEVELS = (
     {"__init__", "errors", "discovery", "outcome"},
-    {"arithmetic"},
+    {"arithmetic", "strict_json"},
     {"ops", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"origin", "quantizers", "topology"},

@@ -43,9 +43,7 @@ def test_scales_that_are_powers_of_two_give_the_simulation(name, trunk, path, co
     """With 4 bits the products span 20 octaves: less than a float32 number holds, but for sums of very many."""
     options = LOG | {"weight_bits": 4, "activation_bits": 4, "log_scale": "power-of-two", "trunk": trunk}
     images = feeds(name, path)
-    native, simulation = (
-        session(convert(path, **options, target=target).model) for target in ("native", "simulation")
-    )
+    native, simulation = (session(convert(path, **options, target=target).model) for target in ("native", "simulation"))
     (found,), (expected,) = native.run(None, images), simulation.run(None, images)
     np.testing.assert_array_equal(found, expected)
     count_equal("native = simulation", 1, found.size)
