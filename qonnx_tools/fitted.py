@@ -4,7 +4,6 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +37,11 @@ class Fitted(Mapping[str, Values]):
         return hash(tuple(self._values))
 
 
-def write_fitted(fitted: Fitted, file: IO[bytes]) -> None:
-    """Write ``fitted`` as .npz: the same bytes for the same values."""
+def write_fitted(fitted: Fitted, path: str | os.PathLike[str]) -> None:
+    """Write ``fitted`` as .npz, whatever ``path`` ends with: the same bytes for the same values."""
     arrays = {str(at): value for at, value in enumerate(fitted.values())}
-    np.savez_compressed(file, names=np.array(list(fitted)), **arrays)  # type: ignore[arg-type]  # numpy's signature
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, names=np.array(list(fitted)), **arrays)  # type: ignore[arg-type]  # numpy's signature
 
 
 def read_fitted(path: str | os.PathLike[str]) -> Fitted:

@@ -7,9 +7,10 @@ deterministic.
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,26 +102,37 @@ class Plan:
         return any([self.accumulator_bits, *self.accumulators.values()])
 
 
-def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
-    """Write ``plan`` as JSON: beside the target first, then renamed. Raises ``ConfigError`` if it cannot.
+def plan_files(plan: Plan, path: str | os.PathLike[str]) -> dict[Path, Callable[[Path], None]]:
+    """Return the files that hold ``plan``, each with what writes it, to its own place or to another.
 
-    Fitted values go into a second file beside it, which the JSON names: ``NAME.fitted.npz`` for ``NAME.json``.
+    Fitted values go into a second file beside the JSON, which names it: ``NAME.fitted.npz`` for ``NAME.json``.
     """
     target = Path(path)
-    with_values = target.with_name(f"{target.stem}{FITTED_SUFFIX}")
-    beside = {each: each.with_name(f".{each.name}.{os.getpid()}.partial") for each in (with_values, target)}
+    values = target.with_name(f"{target.stem}{FITTED_SUFFIX}")
+
+    def write_json(place: Path) -> None:
+        place.write_text(plan_to_json(plan, values.name if plan.fitted else ""), encoding="utf-8")
+
+    files: dict[Path, Callable[[Path], None]] = {}
+    if plan.fitted:
+        files[values] = partial(write_fitted, plan.fitted)
+    files[target] = write_json
+    return files
+
+
+def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Write the :func:`plan_files`: beside their places first, then renamed. Raises ``ConfigError`` if it cannot."""
+    files = plan_files(plan, path)
+    beside = {final: final.with_name(f".{final.name}.{os.getpid()}.partial") for final in files}
     try:
-        if plan.fitted:
-            with beside[with_values].open("wb") as file:
-                write_fitted(plan.fitted, file)
-        beside[target].write_text(plan_to_json(plan, with_values.name if plan.fitted else ""), encoding="utf-8")
+        for final, write in files.items():
+            write(beside[final])
         for final, written in beside.items():
-            if written.exists():
-                written.replace(final)
+            written.replace(final)
     except OSError as error:
         for written in beside.values():
             written.unlink(missing_ok=True)
-        raise ConfigError(f"plan '{target}' cannot be written: {error.strerror}") from error
+        raise ConfigError(f"plan '{path}' cannot be written: {error.strerror}") from error
 
 
 def load_plan(path: str | os.PathLike[str]) -> Plan:

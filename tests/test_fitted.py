@@ -13,8 +13,7 @@ VALUES = {"a/b.weight": np.float32([[1.5, -2], [0, 3]]), "file": np.float32([0.2
 
 
 def test_values_come_back(tmp_path):
-    with (tmp_path / "values.npz").open("wb") as file:
-        write_fitted(Fitted(VALUES), file)
+    write_fitted(Fitted(VALUES), tmp_path / "values.npz")
     back = read_fitted(tmp_path / "values.npz")
     assert back == Fitted(VALUES)
     assert list(back) == list(VALUES)

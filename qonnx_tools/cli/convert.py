@@ -102,7 +102,7 @@ def convert(
     """
     from qonnx_tools.conversion import convert as run  # noqa: PLC0415  # slow to import
     from qonnx_tools.graph import save  # noqa: PLC0415
-    from qonnx_tools.plan import save_plan as write_plan  # noqa: PLC0415
+    from qonnx_tools.plan import plan_files  # noqa: PLC0415
 
     outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
     check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
@@ -149,7 +149,7 @@ def convert(
             fitting=fitting,
             **scheme_options,
         )
-    writers: dict[Path, Writer] = {} if save_plan is None else {save_plan: partial(write_plan, conversion.plan)}
+    writers: dict[Path, Writer] = {} if save_plan is None else plan_files(conversion.plan, save_plan)
     write_all(writers | {out: partial(save, conversion.model)})
     warn(conversion)
     if as_json:

@@ -33,10 +33,13 @@ def test_convert_writes_what_the_python_interface_gives(qonnx, folder):
     run = qonnx("convert", "model.onnx", "out.onnx", "--data", "data.npz", "--weight-bits", 4, "--save-plan", "p.json")
     assert (run.status, run.err) == (0, "")
     expected = convert("model.onnx", data="data.npz", weight_bits=4)
+    assert expected.plan.fitted
     save(expected.model, "expected.onnx")
     save_plan(expected.plan, "expected.json")
     assert Path("out.onnx").read_bytes() == Path("expected.onnx").read_bytes()
-    assert Path("p.json").read_bytes() == Path("expected.json").read_bytes()
+    text = Path("p.json").read_text(encoding="utf-8").replace("p.fitted.npz", "expected.fitted.npz")
+    assert text == Path("expected.json").read_text(encoding="utf-8")
+    assert Path("p.fitted.npz").read_bytes() == Path("expected.fitted.npz").read_bytes()
     assert load_plan("p.json") == expected.plan
     assert "calibration: 10 of 10 images of data.npz" in run.out
     assert "2 of 2 layers on integer codes, 0 nodes in float" in run.out
@@ -51,6 +54,14 @@ def test_convert_with_the_plan_of_another_run(qonnx, folder):
     assert run.status == 0
     assert (folder / "first.onnx").read_bytes() == (folder / "second.onnx").read_bytes()
     assert (folder / "p.json").read_bytes() == (folder / "q.json").read_bytes()
+
+
+def test_convert_with_a_plan_that_holds_fitted_weights(qonnx, folder):
+    qonnx("convert", "model.onnx", "first.onnx", "--scheme", "log", "--data", "data.npz", "--save-plan", "p.json")
+    run = qonnx("convert", "model.onnx", "second.onnx", "--plan", "p.json", "--save-plan", "q.json")
+    assert (run.status, run.err) == (0, "")
+    assert (folder / "first.onnx").read_bytes() == (folder / "second.onnx").read_bytes()
+    assert load_plan("p.json") == load_plan("q.json")
 
 
 def test_convert_replaces_its_outputs(qonnx, folder):
