@@ -17,6 +17,7 @@ from qonnx_tools.origin import Origin, origin_of
 from qonnx_tools.plan import Role, TensorPlan
 from qonnx_tools.quantizers import quantizer_of
 from qonnx_tools.topology import Layer, layers
+from qonnx_tools.units import Unit, UnitReport, unit_of, units
 
 FLOAT_BITS = 32
 
@@ -35,7 +36,8 @@ class LayerReport:
     """A weighted layer. Bits are None where a tensor is in float or absent; ``macs`` are those of one image.
 
     ``accumulator_bits`` is the width of the accumulator in a native graph, ``safe_accumulator_bits`` the smallest that
-    no input overflows: where that is larger, sums can wrap.
+    no input overflows: where that is larger, sums can wrap. ``unit`` is what a native layer asks of the unit that
+    computes its sums.
     """
 
     name: str
@@ -49,6 +51,7 @@ class LayerReport:
     accumulator_bits: int | None
     safe_accumulator_bits: int | None
     macs: int | None
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Inspection:
     ``weight_bits_float`` and ``weight_bits_stored`` are the sizes of all weights and biases of the layers as float32
     and in their formats, in bits. ``macs`` leaves out layers whose size is not known. ``operators`` counts nodes;
     ``affine_units`` those that multiply and add a channel on their own, ``tables`` those that look codes up in a table,
-    and ``table_entries`` what these hold together.
+    and ``table_entries`` what these hold together. ``units`` are the arithmetic units of a native graph: as one unit
+    serves all layers that ask for the same, their number is how many the accelerator needs.
     """
 
     opset: int
@@ -68,6 +72,7 @@ class Inspection:
     outputs: dict[str, list[int | str | None]]
     operators: dict[str, int]
     layers: tuple[LayerReport, ...]
+    units: tuple[UnitReport, ...]
     tensors: tuple[TensorFormat, ...]
     affine_units: int
     tables: int
@@ -102,6 +107,9 @@ def inspect(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Inspecti
         outputs={tensor.name: list(tensor.shape or ()) for tensor in graph.outputs},
         operators=operators,
         layers=reports,
+        units=units(
+            (report.name, report.unit, report.accumulator_bits or 0) for report in reports if report.unit is not None
+        ),
         tensors=tuple(contents.formats.values()),
         affine_units=operators.get(f"{DOMAIN}::Affine", 0),
         tables=len(tables),
@@ -192,6 +200,7 @@ class _Contents:
             accumulator_bits=accumulator_bits,
             safe_accumulator_bits=origin.safe_accumulator_bits or accumulator_bits,
             macs=origin.macs,
+            unit=unit_of(node, origin),
         )
 
     def _common_bits(self, names: Sequence[str]) -> int | None:

@@ -20,6 +20,7 @@ LEVELS = (
     {"ops", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"origin", "quantizers", "topology"},
+    {"units"},
     {"lowering"},
     {"passes"},
     {"pipeline", "runtime"},

@@ -117,7 +117,7 @@ GRAPHS = {
 
 def common(found):
     """What does not depend on how a model computes."""
-    unlike = {"op": "", "accumulator_bits": None, "safe_accumulator_bits": None}
+    unlike = {"op": "", "accumulator_bits": None, "safe_accumulator_bits": None, "unit": None}
     return {
         "layers": {layer.name: dataclasses.replace(layer, **unlike) for layer in found.layers},
         "tensors": {item.name: item for item in found.tensors},

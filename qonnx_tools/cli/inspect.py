@@ -1,6 +1,7 @@
 """``qonnx inspect``: what is in a model."""
 
 import dataclasses
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from qonnx_tools.cli.reporting import console, print_json
 
 if TYPE_CHECKING:
     from qonnx_tools.inspection import Inspection, LayerReport
+    from qonnx_tools.units import Unit
 
 
 def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -25,12 +27,28 @@ def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json"
 
 
 def to_json(result: "Inspection") -> dict[str, Any]:
-    """Return ``result`` as JSON data."""
+    """Return ``result`` as JSON data; layers name their unit by its place in ``units``."""
+    units = [item.unit for item in result.units]
     return dataclasses.asdict(dataclasses.replace(result, tensors=())) | {
+        "layers": [
+            {**dataclasses.asdict(layer), "unit": None if layer.unit is None else units.index(layer.unit)}
+            for layer in result.layers
+        ],
+        "units": [
+            {
+                **dataclasses.asdict(item.unit),
+                "input_table": item.unit.input_table,
+                "weight_table": item.unit.weight_table,
+                "accumulators": item.unit.accumulators,
+                "accumulator_bits": item.accumulator_bits,
+                "layers": item.layers,
+            }
+            for item in result.units
+        ],
         "tensors": [
             {"name": item.name, "kind": item.format.kind, **dataclasses.asdict(item.format), "rounding": item.rounding}
             for item in result.tensors
-        ]
+        ],
     }
 
 
@@ -66,10 +84,34 @@ def _print(result: "Inspection") -> None:
         screen.print(
             f"{result.affine_units} affine units; {result.tables} lookup tables of {result.table_entries:,} entries"
         )
+    for item in result.units:
+        line = f"one {item.unit.kind} unit serves {len(item.layers)} of {len(result.layers)} layers: {_unit(item.unit)}"
+        count = "an accumulator" if item.unit.accumulators == 1 else "two accumulators"
+        screen.print(f"{line}, {count} of {item.accumulator_bits} bits", markup=False, soft_wrap=True)
     screen.print(
         f"{result.macs:,} MACs an image; {result.weights:,} weights and biases: "
         f"{result.weight_bits_stored / 8192:,.1f} KiB, {result.weight_bits_float / 8192:,.1f} KiB as float32"
     )
+
+
+def _unit(unit: "Unit") -> str:
+    sign = "signed" if unit.input_signed else "unsigned"
+    if unit.steps is None:
+        return f"{unit.input_bits}-bit {sign} inputs by {unit.weight_bits}-bit weights"
+    base = "base 2" if unit.steps == 1 else "base sqrt 2"
+    inputs = f"{unit.input_bits}-bit {sign} {'fixed' if unit.guard_bits is None else 'log'} inputs"
+    smallest = f"1 to {_power(unit.weight_table)}"
+    weights = f"{unit.weight_bits}-bit log weights, {base}, magnitudes {smallest}"
+    if unit.guard_bits is None:
+        return f"{inputs} by {weights}"
+    dropped = "products below them dropped" if unit.drops_products else "no product dropped"
+    return (
+        f"{inputs}, magnitudes 1 to {_power(unit.input_table)}, by {weights}, {unit.guard_bits} guard bits, {dropped}"
+    )
+
+
+def _power(table: "tuple[float, ...] | None") -> str:
+    return f"2^{math.log2(table[0]):g}" if table else "none"
 
 
 def _bits(bits: int | None) -> str:
