@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,17 @@ import onnxruntime as ort
 from onnx import NodeProto, helper, numpy_helper
 
 from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.arithmetic.log_products import LogUnit, usual_guard_bits
 from qonnx_tools.runtime import library_path
 
 PROJECT = "qonnx_tools.ops"
-FLOAT, UINT8, INT16 = 1, 2, 5  # element types of ONNX
+FLOAT, UINT8, INT8, INT16 = 1, 2, 3, 5  # element types of ONNX
+KINDS = (
+    *("qlinear", "fixed8", "shift5", "shift5+affine", "fixed16x8", "fixed16x10"),
+    *("log5x5 root2", "log5x5 base2", "log4x4 root2"),
+)
 Arrays = dict[str, npt.NDArray[Any]]
-ELEMENTS: dict[int, npt.DTypeLike] = {FLOAT: np.float32, UINT8: np.uint8, INT16: np.int16}
+ELEMENTS: dict[int, npt.DTypeLike] = {FLOAT: np.float32, UINT8: np.uint8, INT8: np.int8, INT16: np.int16}
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,16 @@ class Layer:
     def __str__(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         return f"{self.inner:4} -> {self.outer:4}  {self.kernel}x{self.kernel}{stride:2} @{self.size}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A node, its constants, the element type of its input, and what makes such an input of a shape."""
+
+    node: NodeProto
+    constants: Arrays
+    element: int
+    x: Callable[[tuple[int, ...]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,30 @@ def resnet50() -> Iterator[Layer]:
         yield Layer(width, width, size // 2, 3, 1, blocks - 1)
 
 
-NETWORKS: dict[str, Callable[[], Iterator[Layer]]] = {"resnet18": resnet18, "resnet50": resnet50}
+def resnet20() -> Iterator[Layer]:
+    """The distinct convolutions of ResNet-20 for images of 32x32."""
+    yield Layer(3, 16, 32, 3, 1, 1)
+    yield Layer(16, 16, 32, 3, 1, 6)
+    for inner, size in ((16, 32), (32, 16)):
+        yield Layer(inner, 2 * inner, size, 3, 2, 1)
+        yield Layer(2 * inner, 2 * inner, size // 2, 3, 1, 5)
+
+
+NETWORKS: dict[str, Callable[[], Iterator[Layer]]] = {
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "resnet20": resnet20,
+}
+
+
+def uniform(element: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return random codes of 8 bits."""
+    return np.random.default_rng(0).integers(0, 256, shape).astype(ELEMENTS[element])
+
+
+def rectified(of: Log, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return the log codes of normal numbers without the negative ones, as behind a ReLU."""
+    return np.asarray(of.encode(np.maximum(np.random.default_rng(0).normal(0, 1, shape), 0)), np.int8)
 
 
 def window(layer: Layer) -> dict[str, Any]:
@@ -105,13 +144,15 @@ def window(layer: Layer) -> dict[str, Any]:
     }
 
 
-def float_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
+def float_conv(layer: Layer, weights: npt.NDArray[Any]) -> Kind:
     """Onnxruntime's float convolution with bias."""
     values: Arrays = {"w": weights.astype(np.float32) / 128, "b": np.zeros(layer.outer, np.float32)}
-    return helper.make_node("Conv", ["x", *values], ["y"], **window(layer)), values, FLOAT
+    return Kind(
+        helper.make_node("Conv", ["x", *values], ["y"], **window(layer)), values, FLOAT, partial(uniform, FLOAT)
+    )
 
 
-def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Arrays, int]:
+def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> Kind:
     """Onnxruntime's own 8-bit convolution."""
     scale, zero = np.float32(1 / 128), np.uint8(0)
     values: Arrays = {
@@ -124,12 +165,11 @@ def qlinear_conv(layer: Layer, weights: npt.NDArray[Any]) -> tuple[NodeProto, Ar
         "yz": np.asarray(zero),
         "b": np.zeros(layer.outer, np.int32),
     }
-    return helper.make_node("QLinearConv", ["x", *values], ["y"], **window(layer)), values, UINT8
+    node = helper.make_node("QLinearConv", ["x", *values], ["y"], **window(layer))
+    return Kind(node, values, UINT8, partial(uniform, UINT8))
 
 
-def code_conv(
-    layer: Layer, op: str, element: int, weights: npt.NDArray[Any], **attributes: int
-) -> tuple[NodeProto, Arrays, int]:
+def code_conv(layer: Layer, op: str, element: int, weights: npt.NDArray[Any], **attributes: int) -> Kind:
     """A convolution of this project, its accumulator as wide as it must be."""
     values: Arrays = {"w": weights, "shift": np.asarray(np.int64(10)), "b": np.zeros(layer.outer, np.int64)}
     wide = element == INT16
@@ -140,43 +180,60 @@ def code_conv(
         "accumulator_bits": 40 if wide else 32,
     }
     node = helper.make_node(op, ["x", *values], ["y"], domain=PROJECT, group=1, **window(layer), **(given | attributes))
-    return node, values, element
+    return Kind(node, values, element, partial(uniform, element))
 
 
-def kinds(layer: Layer, source: np.random.Generator) -> dict[str, tuple[NodeProto, Arrays, int]]:
+def with_affine(kind: Kind, shift: int) -> Kind:
+    """Return ``kind`` with a multiplier and an addend a channel behind the accumulator."""
+    channels = kind.constants["b"].size
+    affine: Arrays = {"multiplier": np.full(channels, 21000, np.int32), "addend": np.full(channels, 9999, np.int64)}
+    kind.constants.update(affine, shift=np.asarray(np.int64(shift)))
+    kind.node.input.extend(affine)
+    return kind
+
+
+def log_conv(layer: Layer, weights: npt.NDArray[Any], bits: int, steps: int) -> Kind:
+    """A convolution of log codes with log codes, ``bits`` bits both, into 8 bits."""
+    of, x = Log(bits, float(np.abs(weights).max()), steps), Log(bits, 4.5, steps, signed=False)
+    codes = np.asarray(of.encode(weights), np.int8)
+    unit = LogUnit(bits, False, bits, steps, usual_guard_bits(x, of))
+    accumulator = unit.accumulator_bound(codes)
+    read = {"weight_bits": bits, "steps": steps, "x_bits": bits, "x_signed": 0, "guard_bits": unit.guard_bits}
+    given = read | {"bits": 8, "signed": 1, "accumulator_bits": accumulator}
+    kind = with_affine(code_conv(layer, "LogConv", INT8, codes, **given), accumulator + 3)
+    return Kind(kind.node, kind.constants, INT8, partial(rectified, x))
+
+
+def kinds(layer: Layer, source: np.random.Generator) -> dict[str, Kind]:
     """What is compared: the node, its constants and the element type of its input, by name."""
     shape = (layer.outer, layer.inner, layer.kernel, layer.kernel)
-    weights = source.normal(0, 30, shape).round().clip(-127, 127).astype(np.int8)
+    normal = source.normal(0, 30, shape)
+    weights = normal.round().clip(-127, 127).astype(np.int8)
     logs = np.asarray(Log(5, float(np.abs(weights).max())).encode(weights), np.int8)
-    channels: Arrays = {
-        "multiplier": np.full(layer.outer, 21000, np.int32),
-        "addend": np.full(layer.outer, 9999, np.int64),
-    }
-    merged = code_conv(layer, "ShiftConv", UINT8, logs, weight_bits=5)
-    merged[1].update(channels, shift=np.asarray(np.int64(25)))
-    merged[0].input.extend(channels)
     return {
         "float": float_conv(layer, weights),
         "qlinear": qlinear_conv(layer, weights),
         "fixed8": code_conv(layer, "FixedConv", UINT8, weights),
         "shift5": code_conv(layer, "ShiftConv", UINT8, logs, weight_bits=5),
-        "shift5+affine": merged,
+        "shift5+affine": with_affine(code_conv(layer, "ShiftConv", UINT8, logs, weight_bits=5), 25),
         "fixed16x8": code_conv(layer, "FixedConv", INT16, weights),
         "fixed16x10": code_conv(layer, "FixedConv", INT16, weights.astype(np.int16) * 4),
+        "log5x5 root2": log_conv(layer, normal, 5, 2),
+        "log5x5 base2": log_conv(layer, normal, 5, 1),
+        "log4x4 root2": log_conv(layer, normal, 4, 2),
     }
 
 
-def session(layer: Layer, kind: tuple[NodeProto, Arrays, int], threads: int, batch: int) -> Callable[[], object]:
+def session(layer: Layer, kind: Kind, threads: int, batch: int) -> Callable[[], object]:
     """Return a function that runs one convolution on buffers that stay."""
-    node, values, element = kind
-    source = np.random.default_rng(0)
+    element = kind.element
     x_shape, y_shape = (batch, layer.inner, layer.size, layer.size), (batch, layer.outer, layer.out, layer.out)
     graph = helper.make_graph(
-        [node],
+        [kind.node],
         "layer",
         [helper.make_tensor_value_info("x", element, x_shape)],
         [helper.make_tensor_value_info("y", element, y_shape)],
-        [numpy_helper.from_array(value, name) for name, value in values.items()],
+        [numpy_helper.from_array(value, name) for name, value in kind.constants.items()],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(PROJECT, 1)]
     options = ort.SessionOptions()
@@ -184,7 +241,7 @@ def session(layer: Layer, kind: tuple[NodeProto, Arrays, int], threads: int, bat
     options.register_custom_ops_library(str(library_path()))
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
     opened = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    x = source.integers(0, 256, x_shape).astype(ELEMENTS[element])
+    x = kind.x(x_shape)
     binding = opened.io_binding()
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(x))
     binding.bind_ortvalue_output("y", ort.OrtValue.ortvalue_from_numpy(np.zeros(y_shape, ELEMENTS[element])))
@@ -193,7 +250,8 @@ def session(layer: Layer, kind: tuple[NodeProto, Arrays, int], threads: int, bat
 
 def measure(network: str, layer: Layer, options: argparse.Namespace) -> Result:
     """Run all kinds in turn, after one round to warm up."""
-    compared = kinds(layer, np.random.default_rng(layer.products))
+    made = kinds(layer, np.random.default_rng(layer.products))
+    compared = {name: made[name] for name in ("float", *options.kinds)}
     runs = [session(layer, kind, options.threads, options.batch) for kind in compared.values()]
     seconds = np.zeros((options.rounds + 1, len(runs)))
     for turn in seconds:
@@ -216,14 +274,16 @@ def show(results: list[Result], options: argparse.Namespace) -> None:
     """Print the table."""
     print(f"{options.threads} thread(s), batch {options.batch}, {options.rounds} rounds; x: time over float Conv's")
     names = list(results[0].milliseconds)
-    print(f"{'layer':27}{'n':>3}{'float ms':>10}" + "".join(f"{name + ' x':>15}" for name in names[1:]) + "  GOP/s")
+    print(
+        f"{'layer':27}{'n':>3}{'float ms':>10}" + "".join(f"{name + ' x':>15}" for name in names[1:]) + "  float GOP/s"
+    )
     for network in options.networks:
         print(network)
         for result in (each for each in results if each.network == network):
             times, layer = result.milliseconds, result.layer
             ratios = "".join(f"{times[name] / times['float']:15.2f}" for name in names[1:])
-            speed = 2e-6 * options.batch * layer.products / times["fixed8"]
-            print(f"{layer!s:27}{layer.times:3}{times['float']:10.3f}{ratios}{speed:7.0f}")
+            speed = 2e-6 * options.batch * layer.products / times["float"]
+            print(f"{layer!s:27}{layer.times:3}{times['float']:10.3f}{ratios}{speed:13.0f}")
         whole = total(results, network)
         ratios = "".join(f"{whole[name] / whole['float']:15.2f}" for name in names[1:])
         print(f"{'all convolutions':30}{whole['float']:10.3f}{ratios}")
@@ -236,6 +296,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results = [measure(name, layer, options) for name in options.networks for layer in NETWORKS[name]()]

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "core/scratch.h"
+#include "integer/log_weights.h"
+#include "integer/packed_weights.h"
 
 namespace qonnx_tools {
 namespace {
@@ -56,31 +59,44 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
                          const ChannelParameters& parameters)
     : geometry_(geometry),
       y_size_(SizeOf(format.carrier)),
-      ending_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-              std::vector<std::int64_t>(weights.rows)),
-      weights_(weights, geometry.groups, geometry.kernel[0] * geometry.kernel[1], x,
-               !ending_.Takes32()),
-      filler_(geometry, x, weights_.Layout()) {
-  ending_ = Ending(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                   PackingCorrections(weights, x, weights_.AreBytes()));
+      ending_(std::in_place, format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+              std::vector<std::int64_t>(weights.rows)) {
+  auto packed = std::make_unique<PackedWeights>(
+      weights, geometry.groups, geometry.kernel[0] * geometry.kernel[1], x, !ending_->Takes32());
+  ending_.emplace(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+                  PackingCorrections(weights, x, packed->AreBytes()));
+  weights_ = std::move(packed);
+  filler_.emplace(geometry, x, weights_->Layout());
+}
+
+Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
+                         std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
+                         int accumulator_bits, const ChannelParameters& parameters)
+    : geometry_(geometry), y_size_(SizeOf(format.carrier)) {
+  const std::vector<std::uint64_t> bounds = planes->Bounds(codes);
+  auto packed = std::make_unique<LogWeights>(std::move(planes), codes, geometry.groups,
+                                             geometry.kernel[0] * geometry.kernel[1]);
+  ending_.emplace(format, accumulator_bits, parameters, bounds, packed->Corrections(codes));
+  weights_ = std::move(packed);
+  filler_.emplace(geometry, x, weights_->Layout());
 }
 
 template <typename Sum>
 void Convolution::RunRows(const ImageSize& size, const Task& task,
                           const std::int32_t* panel) const {
-  auto* const sums = ScratchOf<Sum>(ScratchUse::kAccumulators, 2 * weights_.SumsSize());
-  auto* const few = reinterpret_cast<std::int32_t*>(sums + weights_.SumsSize());
-  const std::size_t block = weights_.BlockRows();
+  auto* const sums = ScratchOf<Sum>(ScratchUse::kAccumulators, 2 * weights_->SumsSize());
+  auto* const few = reinterpret_cast<std::int32_t*>(sums + weights_->SumsSize());
+  const std::size_t block = weights_->BlockRows();
   for (std::size_t first = task.first_row; first < task.end_row; first += block) {
     const std::size_t rows = std::min(block, task.end_row - first);
     for (std::size_t done = 0; done < task.pixels; done += kBlockTiles * kColumns) {
       const std::size_t pixels = std::min(kBlockTiles * kColumns, task.pixels - done);
-      weights_.Sums({.group = task.panel.group,
-                     .first = first,
-                     .count = rows,
-                     .panel = panel + done / kColumns * weights_.Layout().TileSize(),
-                     .column_groups = Ceil(pixels, kGroup)},
-                    few, sums);
+      weights_->Sums({.group = task.panel.group,
+                      .first = first,
+                      .count = rows,
+                      .panel = panel + done / kColumns * weights_->TileSize(),
+                      .column_groups = Ceil(pixels, kGroup)},
+                     few, sums);
       Finish(size, task, {first, rows, task.first_pixel + done, pixels}, sums);
     }
   }
@@ -91,19 +107,19 @@ void Convolution::Finish(const ImageSize& size, const Task& task, const Block& b
                          const Sum* sums) const {
   const std::size_t out_pixels = size.out[0] * size.out[1];
   const std::size_t channel =
-      task.panel.group * geometry_.out_channels + block.first_row / ending_.RowsAChannel();
+      task.panel.group * geometry_.out_channels + block.first_row / ending_->RowsAChannel();
   for (std::size_t done = 0; done < block.pixels;) {
     const std::size_t image = (block.first_pixel + done) / out_pixels;
     const std::size_t pixel = (block.first_pixel + done) % out_pixels;
     const std::size_t plane = image * geometry_.groups * geometry_.out_channels + channel;
     const std::size_t count = std::min(out_pixels - pixel, block.pixels - done);
-    ending_.Rows(channel * ending_.RowsAChannel(),
-                 AccumulatorRows<Sum>{.sums = sums + done,
-                                      .pitch = PackedWeights::kPitch,
-                                      .rows = block.rows,
-                                      .count = count,
-                                      .y = task.y + (plane * out_pixels + pixel) * y_size_,
-                                      .y_pitch = out_pixels});
+    ending_->Rows(channel * ending_->RowsAChannel(),
+                  AccumulatorRows<Sum>{.sums = sums + done,
+                                       .pitch = Products::kPitch,
+                                       .rows = block.rows,
+                                       .count = count,
+                                       .y = task.y + (plane * out_pixels + pixel) * y_size_,
+                                       .y_pitch = out_pixels});
     done += count;
   }
 }
@@ -111,37 +127,42 @@ void Convolution::Finish(const ImageSize& size, const Task& task, const Block& b
 void Convolution::RunTask(const ImageSize& size, const Task& task) const {
   const std::size_t tiles = Ceil(task.pixels, kColumns);
   auto* const panel =
-      ScratchOf<std::int32_t>(ScratchUse::kConvolutionPanel, tiles * weights_.Layout().TileSize());
+      ScratchOf<std::int32_t>(ScratchUse::kConvolutionPanel, tiles * weights_->TileSize());
   if (filled != task.panel) {
     filled = {};
-    filler_.Fill(size, task.x, task.panel.group, task.first_pixel, task.pixels, panel);
+    std::int32_t* codes = panel;
+    if (weights_->Expands()) {
+      codes = ScratchOf<std::int32_t>(ScratchUse::kPanel, tiles * weights_->Layout().TileSize());
+    }
+    filler_->Fill(size, task.x, task.panel.group, task.first_pixel, task.pixels, codes);
+    weights_->Expand(codes, tiles, panel);
     filled = task.panel;
   }
-  weights_.Prepare();
-  if (ending_.Takes32()) {
+  weights_->Prepare();
+  if (ending_->Takes32()) {
     RunRows<std::int32_t>(size, task, panel);
   } else {
     RunRows<std::int64_t>(size, task, panel);
   }
-  weights_.Release();
+  weights_->Release();
 }
 
 void Convolution::Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const {
   const std::size_t pixels = size.count * size.out[0] * size.out[1];
   const std::size_t column_groups = Ceil(pixels, kGroup);
-  const std::size_t column = weights_.Layout().TileSize() / kColumns;
+  const std::size_t column = weights_->TileSize() / kColumns;
   const std::size_t most_groups =
       std::clamp(kPanelUnits / (column * kGroup) / kGroups * kGroups, kGroups, kMostGroups);
   // Of nearly the same size, and an even number of them, so that two threads share them well.
   std::size_t chunks = Ceil(column_groups, most_groups);
   if (column_groups >= kFewestGroups * 2) chunks = Ceil(chunks, 2) * 2;
   const std::size_t tasks = chunks * geometry_.groups;
-  const std::size_t rows = geometry_.out_channels * ending_.RowsAChannel();
+  const std::size_t rows = geometry_.out_channels * ending_->RowsAChannel();
   std::size_t parts = 1;
   if (tasks < kFewTasks) {
     parts = std::min(Ceil(kFewTasks, tasks), std::max<std::size_t>(rows / kFewestRows, 1));
   }
-  const std::size_t block = weights_.BlockRows();
+  const std::size_t block = weights_->BlockRows();
   const std::size_t part_rows = Ceil(Ceil(rows, parts), block) * block;
   const std::uint64_t run = ++runs;
   const bool small = pixels * geometry_.groups * rows * (column + kFinish) < kSmall;

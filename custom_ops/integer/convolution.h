@@ -8,12 +8,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include "core/workers.h"
 #include "integer/convolution_geometry.h"
 #include "integer/ending.h"
-#include "integer/packed_weights.h"
+#include "integer/log_planes.h"
 #include "integer/panel.h"
+#include "integer/products.h"
 
 namespace qonnx_tools {
 
@@ -31,6 +34,10 @@ class Convolution final : public ConvolutionPlan {
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
               const OutputFormat& format, int accumulator_bits,
               const ChannelParameters& parameters);
+  // `codes` are log weights, of log codes x in one byte; see LogWeights::Take.
+  Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
+              std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
+              int accumulator_bits, const ChannelParameters& parameters);
 
   void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
 
@@ -46,9 +53,9 @@ class Convolution final : public ConvolutionPlan {
 
   ConvolutionGeometry geometry_;
   std::size_t y_size_;
-  Ending ending_;
-  PackedWeights weights_;
-  PanelFiller filler_;
+  std::optional<Ending> ending_;
+  std::unique_ptr<Products> weights_;
+  std::optional<PanelFiller> filler_;
 };
 
 }  // namespace qonnx_tools

@@ -26,14 +26,14 @@ LogPlanes::LogPlanes(const LogUnit& unit, const WeightMatrix& weights, Carrier x
     }
     if (sizes.end > 0) present.push_back(sizes);
   }
-  const int octaves = unit.x_signed ? 7 : 8;  // that a byte holds
-  for (int step = 0; step < unit.steps; ++step) {
-    const int count = (unit.LargestX() - step + unit.steps - 1) / unit.steps;
-    for (int first = 0; first < count; first += octaves) {
-      Divide({step, first, std::min(first + octaves, count)}, present);
+  // Planes of the same octaves are neighbours: as a rule they have the same weights.
+  for (int first = 0; first < unit.LargestX(); first += Octaves()) {
+    for (int step = 0; step < unit.steps; ++step) {
+      const int count = (unit.LargestX() - step + unit.steps - 1) / unit.steps;
+      if (first < count) Divide({step, first, std::min(first + Octaves(), count)}, present);
     }
   }
-  if (planes_.empty()) planes_.push_back({{0, 0, 1}, {}, {}});
+  if (planes_.empty()) Add({0, 0, 1}, {});
   for (Plane& plane : planes_) Tabulate(plane);
 }
 
@@ -48,11 +48,20 @@ void LogPlanes::Divide(const Sizes& x, const std::vector<Sizes>& weights) {
     if (sizes.first < middle) whole.push_back({sizes.step, sizes.first, middle});
     if (middle < last) partly.push_back({sizes.step, middle, last});
   }
-  if (!whole.empty()) planes_.push_back({x, std::move(whole), {}});
+  if (!whole.empty()) Add(x, std::move(whole));
   if (partly.empty()) return;
   const int half = (x.first + x.end) / 2;  // one size alone is never dropped partly
   Divide({x.step, x.first, half}, partly);
   Divide({x.step, half, x.end}, partly);
+}
+
+// With the largest bytes for which all weights are whole numbers.
+void LogPlanes::Add(const Sizes& x, std::vector<Sizes> weights) {
+  int one = x.first + Octaves() - 1;
+  for (const Sizes& sizes : weights) {
+    one = std::min(one, unit_.guard_bits - OctavesDown(x.step, sizes) - (sizes.end - 1));
+  }
+  planes_.push_back({x, std::move(weights), std::max(one, x.end - 1), {}});
 }
 
 void LogPlanes::Tabulate(Plane& plane) const {
@@ -63,7 +72,7 @@ void LogPlanes::Tabulate(Plane& plane) const {
     const int octave = down / unit_.steps;
     if (code == 0 || down % unit_.steps != plane.x.step) return 0;
     if (octave < plane.x.first || octave >= plane.x.end) return 0;
-    const int size = 1 << (plane.x.end - 1 - octave);
+    const int size = 1 << (plane.one - octave);
     return static_cast<std::uint8_t>(code < 0 ? -size : size);
   };
   if (SizeOf(x_carrier_) > 1) {
@@ -85,10 +94,40 @@ std::int64_t LogPlanes::Weight(const Plane& plane, std::int64_t code, bool odd) 
     if (((plane.x.step + sizes.step) % unit_.steps == 1) != odd) continue;
     const std::int64_t size = std::int64_t{1}
                               << (unit_.guard_bits - OctavesDown(plane.x.step, sizes) - octave -
-                                  (plane.x.end - 1));
+                                  plane.one);
     return code < 0 ? -size : size;
   }
   return 0;
+}
+
+std::vector<std::uint8_t> LogPlanes::PackedTable(std::size_t plane) const {
+  std::vector<std::uint8_t> packed(256);
+  for (std::size_t byte = 0; byte < packed.size(); ++byte) {
+    const std::size_t code = IsSigned(x_carrier_) ? byte ^ 0x80 : byte;
+    packed[byte] = planes_[plane].bytes[code] ^ (unit_.x_signed ? 0x80 : 0);
+  }
+  return packed;
+}
+
+int LogPlanes::LargestCode(std::size_t plane) const {
+  const Sizes& x = planes_[plane].x;
+  return unit_.LargestX() - (x.first * unit_.steps + x.step);
+}
+
+std::vector<std::uint64_t> LogPlanes::Bounds(const WeightMatrix& weights) const {
+  const auto steps = static_cast<std::size_t>(unit_.steps);
+  std::vector<std::uint64_t> bounds(weights.rows * steps);
+  for (std::size_t row = 0; row < bounds.size(); ++row) {
+    for (std::size_t k = 0; k < weights.depth; ++k) {
+      const auto code = static_cast<int>(weights.values[row / steps * weights.depth + k]);
+      if (code == 0) continue;
+      int down = unit_.LargestWeight() - std::abs(code);
+      if (down % unit_.steps != static_cast<int>(row % steps)) ++down;  // x one below its largest
+      const int exponent = unit_.guard_bits - down / unit_.steps;
+      if (exponent >= 0) bounds[row] += std::uint64_t{1} << exponent;
+    }
+  }
+  return bounds;
 }
 
 WeightMatrix LogPlanes::Expanded(const WeightMatrix& weights) const {

@@ -39,6 +39,19 @@ class LogPlanes {
 
   std::size_t Count() const { return planes_.size(); }
   Carrier Bytes() const { return unit_.x_signed ? Carrier::kInt8 : Carrier::kUint8; }
+  const LogUnit& Unit() const { return unit_; }
+  // Of a code x in one byte, which is packed as kernels/pack.h says: the byte of the plane, packed.
+  std::vector<std::uint8_t> PackedTable(std::size_t plane) const;
+  // The packed byte of the code 0 of x.
+  std::uint8_t PackedZero() const { return IsSigned(x_carrier_) ? 0x80 : 0; }
+  // The largest |x| that is not 0 in the plane.
+  int LargestCode(std::size_t plane) const;
+  // The weight of a code w, of the odd accumulator or the even one.
+  std::int64_t Weight(std::size_t plane, std::int64_t code, bool odd) const {
+    return Weight(planes_[plane], code, odd);
+  }
+  // For each row of Expanded, the largest |sum| that codes x can give.
+  std::vector<std::uint64_t> Bounds(const WeightMatrix& weights) const;
   // From x [rows, count] to y [rows, plane, count].
   void Fill(const void* x, std::size_t rows, std::size_t count, std::uint8_t* y,
             const Workers& workers) const;
@@ -54,13 +67,16 @@ class LogPlanes {
   struct Plane {
     Sizes x;
     std::vector<Sizes> weights;
+    int one;                          // octaves below the largest of the size that has the byte 1
     std::vector<std::uint8_t> bytes;  // by the byte of x, or from the lowest code of x
   };
 
+  int Octaves() const { return unit_.x_signed ? 7 : 8; }  // that a byte holds
   int OctavesDown(int x_step, const Sizes& weights) const {
     return (x_step + weights.step) / unit_.steps;
   }
   void Divide(const Sizes& x, const std::vector<Sizes>& weights);
+  void Add(const Sizes& x, std::vector<Sizes> weights);
   void Tabulate(Plane& plane) const;
   // The weight for `plane` of a code, and whether it is of the odd accumulator.
   std::int64_t Weight(const Plane& plane, std::int64_t code, bool odd) const;

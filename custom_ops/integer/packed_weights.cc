@@ -9,25 +9,6 @@ namespace {
 
 constexpr std::size_t Ceil(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// The weights in the order of the panel: units of neighbouring channels, then the taps.
-WeightMatrix InUnits(const WeightMatrix& weights, std::size_t taps, std::size_t width) {
-  const std::size_t channels = weights.depth / taps;
-  WeightMatrix ordered;
-  ordered.rows = weights.rows;
-  ordered.depth = Ceil(channels, width) * taps * width;
-  ordered.values.assign(ordered.rows * ordered.depth, 0);
-  for (std::size_t row = 0; row < weights.rows; ++row) {
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-      for (std::size_t tap = 0; tap < taps; ++tap) {
-        const std::size_t step = channel / width * taps + tap;
-        ordered.values[row * ordered.depth + step * width + channel % width] =
-            weights.values[row * weights.depth + channel * taps + tap];
-      }
-    }
-  }
-  return ordered;
-}
-
 }  // namespace
 
 PackedWeights::PackedWeights(const WeightMatrix& weights, std::size_t groups, std::size_t taps,
@@ -48,8 +29,6 @@ PackedWeights::PackedWeights(const WeightMatrix& weights, std::size_t groups, st
 // bits; but where 32 bits do not hold the sums of words, those must be cut into short runs.
 void PackedWeights::ChooseKernel(const WeightMatrix& weights, Carrier x, bool wide) {
   const auto& multiply = AtSelectedLevel<MultiplyTable>();
-  const auto& tiles = AtSelectedLevel<TileTable>();
-  tiles_ = SelectedLevel() == Level::kAmx && tiles.multiply != nullptr;
   const bool one_word = !wide && SizeOf(x) == 2 && FitUnits(weights, Units::kWords);
   const bool bytes = tiles_ || (multiply.signed_by_unsigned != nullptr && !one_word);
   if (!bytes) {
@@ -59,12 +38,7 @@ void PackedWeights::ChooseKernel(const WeightMatrix& weights, Carrier x, bool wi
   }
   layout_.planes = {Units::kBytes};
   if (SizeOf(x) == 2) layout_.planes.push_back(Units::kHighBytes);
-  multiply_ = tiles_ ? tiles.multiply : multiply.signed_by_unsigned;
-  if (tiles_) block_rows_ = kTileBlock;
-}
-
-std::size_t PackedWeights::Rows(std::size_t count) const {
-  return tiles_ ? Ceil(count, kTileRows) * kTileRows : count;
+  multiply_ = tiles_ ? AtSelectedLevel<TileTable>().multiply : multiply.signed_by_unsigned;
 }
 
 void PackedWeights::Pack(const WeightMatrix& ordered, const std::vector<Segment>& segments) {
@@ -156,14 +130,6 @@ void PackedWeights::Sums(const ProductRows& rows, std::int32_t* few, std::int64_
     Multiply(rows, term, false, few);
     AtSelectedLevel<MultiplyTable>().widen(few, term.shift, sums, size);
   }
-}
-
-void PackedWeights::Prepare() const {
-  if (tiles_) AtSelectedLevel<TileTable>().prepare();
-}
-
-void PackedWeights::Release() const {
-  if (tiles_) AtSelectedLevel<TileTable>().release();
 }
 
 }  // namespace qonnx_tools

@@ -4,6 +4,7 @@
 
 #include "core/level.h"
 #include "core/scratch.h"
+#include "integer/weights.h"
 
 namespace qonnx_tools {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "integer/convolution_geometry.h"
-#include "integer/packed_weights.h"
+#include "integer/products.h"
 
 namespace qonnx_tools {
 

@@ -101,6 +101,24 @@ std::vector<std::int64_t> PackingCorrections(const WeightMatrix& weights, Carrie
   return corrections;
 }
 
+WeightMatrix InUnits(const WeightMatrix& weights, std::size_t taps, std::size_t width) {
+  const std::size_t channels = weights.depth / taps;
+  WeightMatrix ordered;
+  ordered.rows = weights.rows;
+  ordered.depth = (channels + width - 1) / width * taps * width;
+  ordered.values.assign(ordered.rows * ordered.depth, 0);
+  for (std::size_t row = 0; row < weights.rows; ++row) {
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      for (std::size_t tap = 0; tap < taps; ++tap) {
+        const std::size_t step = channel / width * taps + tap;
+        ordered.values[row * ordered.depth + step * width + channel % width] =
+            weights.values[row * weights.depth + channel * taps + tap];
+      }
+    }
+  }
+  return ordered;
+}
+
 bool FitUnits(const WeightMatrix& weights, Units units) {
   return AreBytes(units) ? AllWithin(weights, -128, 127) : AllWithin(weights, -32768, 32767);
 }

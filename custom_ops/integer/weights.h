@@ -27,6 +27,10 @@ constexpr bool AreBytes(Units units) { return units != Units::kWords; }
 // What must be added to each row's accumulator because x is packed with an offset.
 std::vector<std::int64_t> PackingCorrections(const WeightMatrix& weights, Carrier x, bool bytes);
 
+// The weights in the order of a panel, for units of `width` neighbouring channels: rows of [units
+// of channels][tap][channel of the unit].
+WeightMatrix InUnits(const WeightMatrix& weights, std::size_t taps, std::size_t width);
+
 // Whether all weights fit the signed numbers of a unit, so that one plane holds them.
 bool FitUnits(const WeightMatrix& weights, Units units);
 

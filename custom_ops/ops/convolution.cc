@@ -7,6 +7,7 @@
 #include "core/scratch.h"
 #include "integer/depthwise.h"
 #include "integer/depthwise_blocks.h"
+#include "integer/log_weights.h"
 #include "ops/spatial.h"
 #include "ops/weighted_op.h"
 
@@ -26,16 +27,16 @@ std::unique_ptr<ConvolutionPlan> PlanFor(const ConvolutionGeometry& geometry,
   return std::make_unique<Convolution>(geometry, weights, x, format, accumulator_bits, parameters);
 }
 
-// Of log codes: of their planes, which are further channels.
+// Of log codes where LogWeights do not take them: of their planes, which are further channels.
 class LogConvolution final : public ConvolutionPlan {
  public:
-  LogConvolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
+  LogConvolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
                  std::unique_ptr<LogPlanes> planes, const OutputFormat& format,
                  int accumulator_bits, const ChannelParameters& parameters)
       : geometry_(geometry),
         planes_(std::move(planes)),
-        convolution_(OfPlanes(geometry, planes_->Count()), weights, planes_->Bytes(), format,
-                     accumulator_bits, parameters) {}
+        convolution_(OfPlanes(geometry, planes_->Count()), planes_->Expanded(codes),
+                     planes_->Bytes(), format, accumulator_bits, parameters) {}
 
   void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override {
     const std::size_t rows = size.count * geometry_.groups;
@@ -109,11 +110,11 @@ class ConvolutionOp final : public WeightedOp {
   }
 
   std::unique_ptr<CodeKernel> Prepare(std::span<const Tensor> inputs) const override {
-    const Shape& w = inputs[1].shape;
+    const Shape& shape = inputs[1].shape;
     ConvolutionGeometry geometry;
-    const auto channels = static_cast<std::size_t>(w.dims[0]);
+    const auto channels = static_cast<std::size_t>(shape.dims[0]);
     geometry.groups = static_cast<std::size_t>(groups_);
-    geometry.in_channels = static_cast<std::size_t>(w.dims[1]);
+    geometry.in_channels = static_cast<std::size_t>(shape.dims[1]);
     geometry.out_channels = channels / geometry.groups;
     for (int axis = 0; axis < 2; ++axis) {
       geometry.kernel[axis] = window_.kernel[axis];
@@ -124,14 +125,18 @@ class ConvolutionOp final : public WeightedOp {
     }
     const Carrier x = CarrierOf(inputs[0].type);
     const ChannelParameters parameters = ReadChannels(inputs, channels);
-    auto [weights, planes] =
-        MultiplicationOf({channels, w.Count() / channels, Integers(inputs[1])}, x);
+    WeightMatrix codes = {channels, shape.Count() / channels, Integers(inputs[1])};
+    auto planes = PlanesOf(codes, x);
     std::unique_ptr<ConvolutionPlan> plan;
-    if (planes) {
-      plan = std::make_unique<LogConvolution>(geometry, weights, std::move(planes), format_,
-                                              accumulator_bits_, parameters);
+    if (!planes) {
+      plan = PlanFor(geometry, Multiplied(std::move(codes)), x, format_, accumulator_bits_,
+                     parameters);
+    } else if (LogWeights::Take(codes, x)) {
+      plan = std::make_unique<Convolution>(geometry, codes, std::move(planes), x, format_,
+                                           accumulator_bits_, parameters);
     } else {
-      plan = PlanFor(geometry, weights, x, format_, accumulator_bits_, parameters);
+      plan = std::make_unique<LogConvolution>(geometry, codes, std::move(planes), format_,
+                                              accumulator_bits_, parameters);
     }
     return std::make_unique<ConvolutionKernel>(window_, geometry, std::move(plan));
   }

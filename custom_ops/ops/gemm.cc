@@ -4,24 +4,20 @@
 
 #include "core/scratch.h"
 #include "glue/shape_inference.h"
+#include "integer/convolution.h"
+#include "integer/log_weights.h"
 #include "integer/matrix_product.h"
 #include "ops/weighted_op.h"
 
 namespace qonnx_tools {
 namespace {
 
-class GemmKernel final : public CodeKernel {
+class GemmKernel : public CodeKernel {
  public:
-  // `weights` are of the `channels` outputs of [depth] inputs, or of their planes.
-  GemmKernel(std::size_t channels, std::size_t depth, const WeightMatrix& weights,
-             std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
-             int accumulator_bits, const ChannelParameters& parameters)
-      : channels_(static_cast<std::int64_t>(channels)),
-        depth_(depth),
-        planes_(std::move(planes)),
-        product_(weights, planes_ ? planes_->Bytes() : x, format, accumulator_bits, parameters) {}
+  GemmKernel(std::size_t channels, std::size_t depth)
+      : channels_(static_cast<std::int64_t>(channels)), depth_(depth) {}
 
-  Shape OutputShape(std::span<const Tensor> inputs) const override {
+  Shape OutputShape(std::span<const Tensor> inputs) const final {
     const Shape& x = inputs[0].shape;
     if (x.rank != 2 || x.dims[1] != static_cast<std::int64_t>(depth_)) {
       throw Error("input 'x' has shape " + x.Text() + "; w asks for [N, " + std::to_string(depth_) +
@@ -32,20 +28,81 @@ class GemmKernel final : public CodeKernel {
     return y;
   }
 
-  void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const override {
-    const auto count = static_cast<std::size_t>(inputs[0].shape.dims[0]);
-    if (!planes_) return product_.Run(count, inputs[0].data, y, workers);
-    auto* const planes =
-        ScratchOf<std::uint8_t>(ScratchUse::kPlanes, count * planes_->Count() * depth_);
-    planes_->Fill(inputs[0].data, count, depth_, planes, workers);
-    product_.Run(count, planes, y, workers);
+  void Run(std::span<const Tensor> inputs, void* y, const Workers& workers) const final {
+    Multiply(static_cast<std::size_t>(inputs[0].shape.dims[0]), inputs[0].data, y, workers);
+  }
+
+ protected:
+  std::size_t Depth() const { return depth_; }
+
+ private:
+  virtual void Multiply(std::size_t count, const void* x, void* y,
+                        const Workers& workers) const = 0;
+
+  std::int64_t channels_;
+  std::size_t depth_;
+};
+
+// Of codes as they are.
+class PlainGemm final : public GemmKernel {
+ public:
+  PlainGemm(std::size_t channels, const WeightMatrix& weights, Carrier x,
+            const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
+      : GemmKernel(channels, weights.depth),
+        product_(weights, x, format, accumulator_bits, parameters) {}
+
+ private:
+  void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
+    product_.Run(count, x, y, workers);
+  }
+
+  MatrixProduct product_;
+};
+
+// Of log codes where LogWeights do not take them: of their planes, one after the other.
+class PlanesGemm final : public GemmKernel {
+ public:
+  PlanesGemm(const WeightMatrix& codes, std::unique_ptr<LogPlanes> planes,
+             const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
+      : GemmKernel(codes.rows, codes.depth),
+        planes_(std::move(planes)),
+        product_(planes_->Expanded(codes), planes_->Bytes(), format, accumulator_bits, parameters) {
   }
 
  private:
-  std::int64_t channels_;
-  std::size_t depth_;
+  void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
+    auto* const planes =
+        ScratchOf<std::uint8_t>(ScratchUse::kPlanes, count * planes_->Count() * Depth());
+    planes_->Fill(x, count, Depth(), planes, workers);
+    product_.Run(count, planes, y, workers);
+  }
+
   std::unique_ptr<LogPlanes> planes_;
   MatrixProduct product_;
+};
+
+// Of log codes: a convolution of images of one pixel.
+class LogGemm final : public GemmKernel {
+ public:
+  LogGemm(const WeightMatrix& codes, std::unique_ptr<LogPlanes> planes, Carrier x,
+          const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
+      : GemmKernel(codes.rows, codes.depth),
+        convolution_(Pixels(codes), codes, std::move(planes), x, format, accumulator_bits,
+                     parameters) {}
+
+ private:
+  static ConvolutionGeometry Pixels(const WeightMatrix& codes) {
+    ConvolutionGeometry geometry;
+    geometry.in_channels = codes.depth;
+    geometry.out_channels = codes.rows;
+    return geometry;
+  }
+
+  void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
+    convolution_.Run({count, {1, 1}, {1, 1}}, x, y, workers);
+  }
+
+  Convolution convolution_;
 };
 
 class GemmOp final : public WeightedOp {
@@ -77,10 +134,18 @@ class GemmOp final : public WeightedOp {
     }
     const Carrier x = CarrierOf(inputs[0].type);
     const std::size_t channels = weights.rows;
-    const std::size_t depth = weights.depth;
-    auto [multiplied, planes] = MultiplicationOf(std::move(weights), x);
-    return std::make_unique<GemmKernel>(channels, depth, multiplied, std::move(planes), x, format_,
-                                        accumulator_bits_, ReadChannels(inputs, channels));
+    const ChannelParameters parameters = ReadChannels(inputs, channels);
+    auto planes = PlanesOf(weights, x);
+    if (!planes) {
+      return std::make_unique<PlainGemm>(channels, Multiplied(std::move(weights)), x, format_,
+                                         accumulator_bits_, parameters);
+    }
+    if (LogWeights::Take(weights, x)) {
+      return std::make_unique<LogGemm>(weights, std::move(planes), x, format_, accumulator_bits_,
+                                       parameters);
+    }
+    return std::make_unique<PlanesGemm>(weights, std::move(planes), format_, accumulator_bits_,
+                                        parameters);
   }
 
  private:

@@ -73,20 +73,19 @@ void WeightedOp::CheckParameter(std::size_t input, const Tensor& tensor) const {
   }
 }
 
-WeightedOp::Multiplication WeightedOp::MultiplicationOf(WeightMatrix w, Carrier x) const {
-  if (kind_ == WeightKind::kFixed) return {std::move(w), nullptr};
-  if (kind_ == WeightKind::kLog) {
-    auto planes = std::make_unique<LogPlanes>(unit_, w, x);
-    WeightMatrix weights = planes->Expanded(w);
-    return {std::move(weights), std::move(planes)};
-  }
-  if (unit_.steps == 2) return {HalfSteps(w), nullptr};
+std::unique_ptr<LogPlanes> WeightedOp::PlanesOf(const WeightMatrix& w, Carrier x) const {
+  return kind_ == WeightKind::kLog ? std::make_unique<LogPlanes>(unit_, w, x) : nullptr;
+}
+
+WeightMatrix WeightedOp::Multiplied(WeightMatrix w) const {
+  if (kind_ == WeightKind::kFixed) return w;
+  if (unit_.steps == 2) return HalfSteps(w);
   for (std::int64_t& weight : w.values) {
     if (weight == 0) continue;
     const std::int64_t size = std::int64_t{1} << ((weight < 0 ? -weight : weight) - 1);
     weight = weight < 0 ? -size : size;
   }
-  return {std::move(w), nullptr};
+  return w;
 }
 
 ChannelParameters WeightedOp::ReadChannels(std::span<const Tensor> inputs, std::size_t channels) {

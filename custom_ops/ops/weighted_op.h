@@ -27,13 +27,10 @@ class WeightedOp : public CodeOp {
   void CheckParameter(std::size_t input, const Tensor& tensor) const override;
 
  protected:
-  // What a kernel multiplies: `weights`, with x or, where there are planes, with those of x.
-  struct Multiplication {
-    WeightMatrix weights;
-    std::unique_ptr<LogPlanes> planes;
-  };
-  // Of w as rows of outputs.
-  Multiplication MultiplicationOf(WeightMatrix w, Carrier x) const;
+  // Of the codes w as rows of outputs, with the carrier of x; null unless both are log codes.
+  std::unique_ptr<LogPlanes> PlanesOf(const WeightMatrix& w, Carrier x) const;
+  // What a kernel multiplies with x as it is: two rows a row of w with two steps.
+  WeightMatrix Multiplied(WeightMatrix w) const;
   static ChannelParameters ReadChannels(std::span<const Tensor> inputs, std::size_t channels);
 
   OutputFormat format_;
