@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy.typing as npt
 
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.graph import Model, gs, is_constant, is_given, sole_consumer
+from qonnx_tools.plan import TensorPlan
 from qonnx_tools.quantizers import quantizer_of
+from qonnx_tools.reconstruction.activation_choice import choose_format
 from qonnx_tools.reconstruction.layer_view import LayerView
 from qonnx_tools.reconstruction.moments import Moments
 from qonnx_tools.reconstruction.solver import Problem, choose
@@ -44,6 +47,7 @@ class Reconstruction:
 
     values: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     formats: dict[str, Format] = field(default_factory=dict)
+    activations: dict[str, TensorPlan] = field(default_factory=dict)
     layers: list[LayerResult] = field(default_factory=list)
 
 
@@ -61,6 +65,7 @@ def reconstruct(
     choices: Mapping[str, Choice],
     constants: Mapping[str, Values],
     progress: Progress | None = None,
+    activations: Mapping[str, Sequence[TensorPlan]] = MappingProxyType({}),
 ) -> Reconstruction:
     """Fit the weights of the layers in ``choices``, in graph order: each sees the errors of those before it.
 
@@ -74,9 +79,16 @@ def reconstruct(
         choices: by node name.
         constants: quantized values of other constants, by tensor name.
         progress: called after each layer.
+        activations: formats to choose from for the activations that have a quantizer, by tensor name.
     """
     walk, result = Walk(model, images, constants), Reconstruction()
     for node in walk:
+        if quantizer_of(node) is not None:
+            source = node.inputs[0].name
+            if source in activations:
+                result.activations[source] = choose_format(walk, node, activations[source])
+                walk.requantize(node, result.activations[source])
+            continue
         choice = choices.get(node.name)
         view = LayerView.of(node, tuple(node.inputs[1].shape)) if choice is not None else None
         if choice is None or view is None:

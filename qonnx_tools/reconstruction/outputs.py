@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from qonnx_tools.pipeline import run_passes
 from qonnx_tools.plan import Plan, Role, TensorPlan
 from qonnx_tools.reconstruction.layer_view import SUPPORTED
 from qonnx_tools.reconstruction.layerwise import Choice, Progress, reconstruct
+from qonnx_tools.schemes._sharing import SHARING
 from qonnx_tools.schemes.base import Scheme
 from qonnx_tools.schemes.family import Family
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.topology import Layer
 
-IMAGES_A_RUN = 64
+IMAGES_A_RUN = 16
 LIVE_BYTES = 3 << 30
 """Memory for the activations that are held at once: it bounds the images."""
 
@@ -35,12 +37,12 @@ def fit_to_outputs(
     limit: int,
     progress: Progress | None = None,
 ) -> Plan:
-    """Return ``plan`` with weights, weight formats and biases fitted to the outputs of the layers of ``model``.
+    """Return ``plan`` with weights, biases and formats fitted to the outputs of the layers of ``model``.
 
     Args:
         model: the canonical graph that the plan is for; it stays as it is.
         network: the same as the scheme saw it.
-        plan: what the scheme proposed; the formats of its activations stay.
+        plan: what the scheme proposed.
         scheme: says which layers are fitted, and from which formats.
         data: calibration images.
         limit: how many of them at most; fewer are used where more would not fit into memory.
@@ -56,9 +58,10 @@ def fit_to_outputs(
     quantized = from_proto(to_proto(model))
     activations = {name: of for name, of in plan.tensors.items() if of.role is Role.ACTIVATION}
     run_passes(quantized, [InsertQuantizers(dataclasses.replace(plan, tensors=activations))])
-    found = reconstruct(quantized, batches, chosen, _quantized(network, plan), progress)
+    formats = _activation_choices(network, scheme)
+    found = reconstruct(quantized, batches, chosen, _quantized(network, plan), progress, formats)
     axes = {layer.weight: layer.channel_axis for layer in network.layers}
-    given = {
+    given = found.activations | {
         name: TensorPlan(Role.WEIGHT, of, plan.tensors[name].rounding, None if of.channels is None else axes[name])
         for name, of in found.formats.items()
     }
@@ -72,6 +75,16 @@ def _choices(network: Network, plan: Plan, scheme: Scheme) -> dict[str, Choice]:
         local = scheme.at_layer(layer, network.layers)
         if local.fits_outputs and layer.op in SUPPORTED:
             found[layer.node] = _choice(layer, network, plan, local)
+    return found
+
+
+def _activation_choices(network: Network, scheme: Scheme) -> dict[str, Sequence[TensorPlan]]:
+    """Return the formats to choose from for each activation that has one of its own."""
+    found: dict[str, Sequence[TensorPlan]] = {}
+    for name, histogram in network.histograms.items():
+        local = scheme.at_activation(name, network)
+        if local.fits_outputs and local.granularity not in SHARING and network.wire(name) == (name,):
+            found[name] = local.activation_formats(histogram)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import numpy.typing as npt
 
 from qonnx_tools.graph import Model, constant_value, gs, is_constant, node_model, nodes
 from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
-from qonnx_tools.quantizers import quantizer_of
+from qonnx_tools.plan import TensorPlan
+from qonnx_tools.quantizers import quantizer_node, quantizer_of
 from qonnx_tools.runtime import session
 
 Batches = list[npt.NDArray[Any]]
 """A tensor, one array a batch of images."""
+Results = dict[str, Batches]
 Constants = Mapping[str, npt.NDArray[Any]]
 
 
@@ -27,8 +30,8 @@ class Walk:
     def __init__(self, model: Model, images: Sequence[npt.NDArray[np.float32]], replaced: Constants) -> None:
         """Start from ``images``, one array a batch, with other values for some constants in the quantized network."""
         entry = model.graph.inputs[0].name
-        self.trained: dict[str, Batches] = {entry: list(images)}
-        self.quantized: dict[str, Batches] = {entry: list(images)}
+        self.trained: Results = {entry: list(images)}
+        self.quantized: Results = {entry: list(images)}
         self._model = model
         self._replaced = dict(replaced)
         self._unread = Counter(tensor.name for node in model.graph.nodes for tensor in node.inputs)
@@ -48,24 +51,33 @@ class Walk:
         """Give the quantized network other values of constants from now on."""
         self._replaced.update(constants)
 
+    def requantize(self, quantizer: gs.Node, plan: TensorPlan) -> None:
+        """Give ``quantizer`` another format of the same kind, from now on."""
+        other = quantizer_node(detached(quantizer.inputs[0]), detached(quantizer.outputs[0]), quantizer.name, plan)
+        quantizer.attrs = other.attrs
+        quantizer.inputs[1].values = other.inputs[1].values
+
     def constant(self, tensor: Any) -> npt.NDArray[Any]:
         """Return a constant as the quantized network has it."""
         return np.asarray(self._replaced.get(tensor.name, constant_value(tensor)))
 
-    def _compute(self, node: gs.Node, known: dict[str, Batches], replaced: Constants) -> None:
-        given = [tensor for tensor in node.inputs if not tensor.is_empty()]
+    def run(self, node: gs.Node, fed: Mapping[str, Batches], replaced: Constants = MappingProxyType({})) -> Results:
+        """Return the outputs of ``node`` for the inputs ``fed`` by tensor name; the others are its constants."""
         constants = {
             tensor.name: np.asarray(replaced.get(tensor.name, constant_value(tensor)))
-            for tensor in given
+            for tensor in _given(node)
             if is_constant(tensor)
         }
-        fed = {tensor.name: known[tensor.name] for tensor in given if tensor.name not in constants}
         opsets = {DOMAIN: DOMAIN_VERSION, **self._model.opsets}
         runner = session(node_model(node, {name: values[0] for name, values in fed.items()}, opsets, constants))
         outputs = [output.name for output in runner.get_outputs()]
         count = len(next(iter(fed.values()), [None]))
         runs = [runner.run(outputs, {name: values[at] for name, values in fed.items()}) for at in range(count)]
-        known.update({name: [run[at] for run in runs] for at, name in enumerate(outputs)})
+        return {name: [run[at] for run in runs] for at, name in enumerate(outputs)}
+
+    def _compute(self, node: gs.Node, known: Results, replaced: Constants) -> None:
+        fed = {tensor.name: known[tensor.name] for tensor in _given(node) if not is_constant(tensor)}
+        known.update(self.run(node, fed, replaced))
 
     def _drop(self, node: gs.Node) -> None:
         for tensor in node.inputs:
@@ -73,3 +85,12 @@ class Walk:
             if not self._unread[tensor.name]:
                 self.trained.pop(tensor.name, None)
                 self.quantized.pop(tensor.name, None)
+
+
+def detached(tensor: gs.Variable) -> gs.Variable:
+    """Return a tensor of the same name that is in no graph, for a node to be run alone."""
+    return gs.Variable(tensor.name, tensor.dtype, tensor.shape)
+
+
+def _given(node: gs.Node) -> list[Any]:
+    return [tensor for tensor in node.inputs if not tensor.is_empty()]

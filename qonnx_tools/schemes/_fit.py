@@ -45,9 +45,7 @@ def squared_error(candidate: Format, of: Sample, rounding: str | None = None) ->
 
 def fit_fixed(of: Sample, bits: int, *, signed: bool, narrow: bool = False, rounding: str | None = None) -> FixedPoint:
     """Return the fixed-point format of ``bits`` bits with the best fraction bits, per tensor."""
-    candidates = [
-        FixedPoint(bits, int(frac), signed, narrow) for frac in _fracs(np.abs(of[0]).max(initial=0.0), bits, signed)
-    ]
+    candidates = fixed_formats(np.abs(of[0]).max(initial=0.0), bits, signed=signed, narrow=narrow)
     return min(candidates, key=lambda candidate: squared_error(candidate, of, rounding))
 
 
@@ -62,8 +60,7 @@ def fit_log(
     of: Sample, bits: int, steps: int, *, signed: bool, power_of_two: bool = False, rounding: str | None = None
 ) -> Log:
     """Return the log format of ``bits`` bits and ``steps`` an octave with the best scale, per tensor."""
-    scales = _scales(np.abs(of[0]).max(initial=0.0), bits, steps, signed, power_of_two=power_of_two)
-    candidates = [Log(bits, float(scale), steps, signed) for scale in scales]
+    candidates = log_formats(np.abs(of[0]).max(initial=0.0), bits, steps, signed=signed, power_of_two=power_of_two)
     return min(candidates, key=lambda candidate: squared_error(candidate, of, rounding))
 
 
@@ -77,6 +74,17 @@ def fit_log_channels(
     scales = family.parameters.T
     errors = [_log_errors(row, own, bits, steps, mode) for row, own in zip(rows, scales, strict=True)]
     return family.choice(np.argmin(errors, axis=1))
+
+
+def fixed_formats(largest: float, bits: int, *, signed: bool, narrow: bool = False) -> list[FixedPoint]:
+    """Return the fixed-point formats of ``bits`` bits to try for numbers up to ``largest``."""
+    return [FixedPoint(bits, int(frac), signed, narrow) for frac in _fracs(largest, bits, signed)]
+
+
+def log_formats(largest: float, bits: int, steps: int, *, signed: bool, power_of_two: bool = False) -> list[Log]:
+    """Return the log formats of ``bits`` bits and ``steps`` an octave to try for numbers up to ``largest``."""
+    scales = _scales(largest, bits, steps, signed, power_of_two=power_of_two)
+    return [Log(bits, float(scale), steps, signed) for scale in scales]
 
 
 def fixed_family(rows: Array, bits: int) -> Family[FixedPoint]:

@@ -16,7 +16,7 @@ from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import WIDEST_ACCUMULATOR, BatchNorm, Plan, Role, TensorPlan
-from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
+from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, fixed_formats, sample, squared_error
 from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
 from qonnx_tools.schemes._sharing import SHARING, Member, share
 from qonnx_tools.schemes.family import Family
@@ -103,6 +103,20 @@ class Scheme(ABC):
         at: Self = self._at(self.for_layers(layers).get(layer.node, self), layer.node, layer.weight)
         return at
 
+    def at_activation(self, name: str, network: Network, special: Mapping[str, Self] | None = None) -> Self:
+        """Return the scheme with the options that hold for the activation ``name``.
+
+        ``special`` is what :meth:`for_activations` returns, where it is known.
+        """
+        wire = network.wire(name)
+        if not network.left_for_batch_norm.isdisjoint(wire):
+            base = self.for_batch_norm()
+        else:
+            known = self.for_activations(network) if special is None else special
+            base = next((known[item] for item in wire if item in known), self)
+        at: Self = self._at(base, *wire)
+        return at
+
     def propose(self, network: Network) -> Plan:
         """Return a plan for ``network``: the same one whenever it is asked."""
         check_overrides(self.overrides, network.names)
@@ -133,15 +147,15 @@ class Scheme(ABC):
 
     def _activations(self, network: Network) -> dict[str, Member]:
         """The activations; what a layer leaves for a batch-norm unit has that unit's width."""
-        wide = self.for_batch_norm()
         special = self.for_activations(network)
         members = {}
         for name, histogram in network.histograms.items():
             wire = network.wire(name)
             left = not network.left_for_batch_norm.isdisjoint(wire)
-            excepted = next((special[item] for item in wire if item in special), self)
-            local = self._at(wide if left else excepted, *wire)
-            plan = local.activation_format(reduce(Histogram.merge, (network.histograms[item] for item in wire)))
+            local = self.at_activation(name, network, special)
+            plan = network.given.get(name)
+            if plan is None:
+                plan = local.activation_format(reduce(Histogram.merge, (network.histograms[item] for item in wire)))
             members[name] = Member(plan, histogram.occupied, local.granularity, left)
         return members
 
@@ -177,10 +191,17 @@ class Scheme(ABC):
         return dataclasses.replace(base, **options) if options else base
 
     def activation_format(self, histogram: Histogram) -> TensorPlan:
-        fitted = fit_fixed(
-            histogram.occupied(), self.activation_bits, signed=histogram.minimum < 0, rounding=self.rounding
+        """Return the one of :meth:`activation_formats` with the least squared error."""
+        values = histogram.occupied()
+        return min(
+            self.activation_formats(histogram), key=lambda plan: squared_error(plan.format, values, plan.rounding)
         )
-        return TensorPlan(Role.ACTIVATION, fitted, self.rounding)
+
+    def activation_formats(self, histogram: Histogram) -> list[TensorPlan]:
+        """Return the formats to choose from for an activation."""
+        largest, signed = max(-histogram.minimum, histogram.maximum), histogram.minimum < 0
+        formats = fixed_formats(largest, self.activation_bits, signed=signed)
+        return [TensorPlan(Role.ACTIVATION, of, self.rounding) for of in formats]
 
     def constant_format(self, value: npt.NDArray[np.float32]) -> TensorPlan:
         fitted = fit_fixed(sample(value), self.activation_bits, signed=bool(value.min(initial=0.0) < 0))

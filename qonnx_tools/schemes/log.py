@@ -13,7 +13,7 @@ from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import Role, TensorPlan
-from qonnx_tools.schemes._fit import fit_log, fit_log_channels, log_family, sample
+from qonnx_tools.schemes._fit import fit_log, fit_log_channels, log_family, log_formats, sample
 from qonnx_tools.schemes.base import MAX_BITS, Scheme
 from qonnx_tools.schemes.family import Family
 from qonnx_tools.schemes.fixed import Fixed
@@ -110,18 +110,12 @@ class LogWeights(Scheme):
             return self._fixed.weight_family(rows)
         return log_family(rows, self.weight_bits, self.steps, power_of_two=self.power_of_two)
 
-    def activation_format(self, histogram: Histogram) -> TensorPlan:
+    def activation_formats(self, histogram: Histogram) -> list[TensorPlan]:
         if self.activations == "fixed":
-            return super().activation_format(histogram)
-        fitted = fit_log(
-            histogram.occupied(),
-            self.activation_bits,
-            self.steps,
-            signed=histogram.minimum < 0,
-            power_of_two=self.power_of_two,
-            rounding=self.log_rounding,
-        )
-        return TensorPlan(Role.ACTIVATION, fitted, self.log_rounding)
+            return super().activation_formats(histogram)
+        largest, signed = max(-histogram.minimum, histogram.maximum), histogram.minimum < 0
+        formats = log_formats(largest, self.activation_bits, self.steps, signed=signed, power_of_two=self.power_of_two)
+        return [TensorPlan(Role.ACTIVATION, of, self.log_rounding) for of in formats]
 
     @property
     def fits_outputs(self) -> bool:

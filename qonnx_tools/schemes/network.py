@@ -21,7 +21,7 @@ class Network:
     groups of activations that one wire carries side by side (Concat), which therefore share a format, and
     ``normalizations`` the batch normalizations that are not folded. ``entries`` are the inputs of the graph, and
     ``read_by_layers_alone`` the activations that nothing else computes with. ``given`` holds the formats of weights
-    that are chosen already.
+    and activations that are chosen already.
     """
 
     layers: tuple[Layer, ...]
