@@ -42,7 +42,7 @@ def test_workers_say_how_they_are_used(script):
     "script",
     [
         *("batch_norm_formats", "batch_norm_spread", "batch_norm_treatments"),
-        *("conversion", "models", "native_against_simulation"),
+        *("conversion", "log_accuracy", "models", "native_against_simulation"),
     ],
 )
 def test_missing_assets_are_one_line(script, tmp_path):
