@@ -20,6 +20,7 @@ from qonnx_tools.passes.insert_quantizers import InsertQuantizers
 from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.passes.reduce_batch_norm import ReduceBatchNorm
 from qonnx_tools.passes.registry import registered_passes
+from qonnx_tools.passes.separate_layer_inputs import SeparateLayerInputs, separable, separated
 from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
 from qonnx_tools.plan import BatchNorm, Plan, load_plan
 from qonnx_tools.quantizers import is_quantizing
@@ -133,6 +134,10 @@ def convert(
     with_batch_norm = from_proto(to_proto(work)) if given is None and data is None else work
     batch_norm = proposer.batch_norm if given is None else given.batch_norm
     reports += run_passes(work, TREATMENTS[batch_norm])
+    apart = separated(given.tensors) if given is not None else _separate(work, proposer)
+    if apart:
+        reports += run_passes(work, [SeparateLayerInputs(apart)])
+        run_passes(with_batch_norm, [SeparateLayerInputs(apart)])
     chosen, left = activations(work.graph, merged=batch_norm is BatchNorm.MERGE)
     calibration = None
     if given is None:
@@ -160,6 +165,12 @@ def _passes_called(names: Iterable[str]) -> list[Pass]:
             raise ConfigError(f"pass '{name}' is unknown; there are {', '.join(known)}")
         called.append(known[name]())
     return called
+
+
+def _separate(model: Model, scheme: Scheme) -> frozenset[str]:
+    """Return the tensors of which layers read another format than other nodes do."""
+    entries = {tensor.name for tensor in model.graph.inputs}
+    return frozenset(name for name in separable(model.graph) if scheme.separates(is_entry=name in entries))
 
 
 def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:

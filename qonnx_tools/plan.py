@@ -7,10 +7,10 @@ deterministic.
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +105,21 @@ class Plan:
 def plan_files(plan: Plan, path: str | os.PathLike[str]) -> dict[Path, Callable[[Path], None]]:
     """Return the files that hold ``plan``, each with what writes it, to its own place or to another.
 
-    Fitted values go into a second file beside the JSON, which names it: ``NAME.fitted.npz`` for ``NAME.json``.
+    Fitted values go into a second file beside the JSON, which names it: ``NAME.fitted.npz`` for ``NAME.json``. Writing
+    raises ``ConfigError`` if it cannot.
     """
     target = Path(path)
     values = target.with_name(f"{target.stem}{FITTED_SUFFIX}")
 
-    def write_json(place: Path) -> None:
-        place.write_text(plan_to_json(plan, values.name if plan.fitted else ""), encoding="utf-8")
+    def write_values(place: Path) -> None:
+        with _refused(target):
+            write_fitted(plan.fitted, place)
 
-    files: dict[Path, Callable[[Path], None]] = {}
-    if plan.fitted:
-        files[values] = partial(write_fitted, plan.fitted)
-    files[target] = write_json
-    return files
+    def write_json(place: Path) -> None:
+        with _refused(target):
+            place.write_text(plan_to_json(plan, values.name if plan.fitted else ""), encoding="utf-8")
+
+    return {values: write_values, target: write_json} if plan.fitted else {target: write_json}
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
@@ -127,11 +129,21 @@ def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     try:
         for final, write in files.items():
             write(beside[final])
-        for final, written in beside.items():
-            written.replace(final)
-    except OSError as error:
+        with _refused(path):
+            for final, written in beside.items():
+                written.replace(final)
+    except ConfigError:
         for written in beside.values():
             written.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _refused(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of which plan it is that the system refuses to write a file."""
+    try:
+        yield
+    except OSError as error:
         raise ConfigError(f"plan '{path}' cannot be written: {error.strerror}") from error
 
 

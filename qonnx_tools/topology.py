@@ -30,6 +30,8 @@ COMPUTING = frozenset({
 })
 """Operators that an accelerator computes on codes: their inputs need a format."""
 # fmt: on
+LAYER_INPUT = ".for_layers"
+"""Ends the name of a tensor that only layers read, made by an ``Identity`` of one that other nodes read, too."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def activations(graph: gs.Graph, *, merged: bool = False) -> tuple[list[str], li
         follow = CLIPPING if op in CLIPPING else deferring
         if readers and not is_result and all(op_of(node) in follow for node in readers):
             continue  # the quantizer comes behind them
-        if any(op_of(node) in COMPUTING | CLIPPING for node in readers):
+        if any(computes(node) for node in readers):
             chosen.append(tensor.name)
         elif is_result or not readers:
             left.append(Skip(tensor.name, "a result of the graph: read at the accumulator's precision"))
@@ -182,7 +184,19 @@ def read_by_layers_alone(graph: gs.Graph) -> frozenset[str]:
 def is_passive(node: gs.Node) -> bool:
     """Tell whether codes pass ``node`` unchanged."""
     op = op_of(node)
+    if is_layer_input(node):
+        return False
     return op in PASSIVE and (op not in ("Resize", "Upsample") or node.attrs.get("mode", "nearest") == "nearest")
+
+
+def is_layer_input(node: gs.Node) -> bool:
+    """Tell whether ``node`` only gives layers a tensor of their own to read, which may have another format."""
+    return op_of(node) == "Identity" and str(node.outputs[0].name).endswith(LAYER_INPUT)
+
+
+def computes(node: gs.Node) -> bool:
+    """Tell whether ``node`` reads codes: an accelerator computes it, so that its inputs need a format."""
+    return op_of(node) in COMPUTING | CLIPPING or is_layer_input(node)
 
 
 def readers_through(tensor: gs.Variable) -> list[Any]:
@@ -191,7 +205,7 @@ def readers_through(tensor: gs.Variable) -> list[Any]:
         node
         for carrier in _carriers(tensor)
         for node in consumers(carrier)
-        if not is_passive(node) and any(item is carrier for item in _data_inputs(node))
+        if not is_passive(node) and any(item is carrier for item in data_inputs(node))
     ]
 
 
@@ -204,7 +218,7 @@ def _carriers(tensor: gs.Variable) -> list[Any]:
     found, seen = [tensor], {id(tensor)}
     for carrier in found:
         for node in consumers(carrier):
-            if is_passive(node) and any(item is carrier for item in _data_inputs(node)):
+            if is_passive(node) and any(item is carrier for item in data_inputs(node)):
                 found.extend(output for output in node.outputs if id(output) not in seen)
                 seen.update(id(output) for output in node.outputs)
     return found
@@ -219,13 +233,13 @@ def _origins(tensor: gs.Variable) -> list[Any]:
         if maker is None or not is_passive(maker):
             found.append(current)
             continue
-        data = _data_inputs(maker)
+        data = data_inputs(maker)
         pending.extend(item for item in data if id(item) not in seen)
         seen.update(id(item) for item in data)
     return found
 
 
-def _data_inputs(node: gs.Node) -> list[Any]:
+def data_inputs(node: gs.Node) -> list[Any]:
     """Return the inputs whose values ``node`` passes on or computes with, without sizes, indices and scales."""
     return list(node.inputs[:1] if op_of(node) in PASSIVE - {"Concat"} else node.inputs)
 

@@ -2,11 +2,11 @@
 
 A unit multiplies codes of inputs by codes of weights and adds the products up. Scales are no part of it: they meet
 behind the accumulator, in the shift or in the multiplication of each channel. So layers of equal code formats are
-served by one unit, whatever their scales are.
+served by one unit, whatever their scales are; one whose inputs may be negative serves those whose inputs are not, too.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qonnx_tools.arithmetic.log_products import LogUnit
 from qonnx_tools.graph import gs
@@ -19,7 +19,7 @@ KINDS = ("Log", "Shift", "Fixed")
 
 @dataclass(frozen=True)
 class Unit:
-    """What a layer asks of the unit that computes its sums of products: equal for layers that one unit serves.
+    """What a layer asks of the unit that computes its sums of products, or what a unit can do.
 
     Attributes:
         kind: "log" adds exponents, "shift" shifts fixed-point inputs by log weights, "fixed" multiplies.
@@ -96,13 +96,27 @@ def units(layers: Iterable[tuple[str, Unit, int]]) -> tuple[UnitReport, ...]:
     """Return the units of a network, those of most layers first.
 
     Args:
-        layers: name, unit and accumulator bits of each layer.
+        layers: name of each layer, what it asks for, and its accumulator bits.
     """
+    known = list(layers)
+    asked = {unit for _, unit, _ in known}
     served: dict[Unit, list[tuple[str, int]]] = {}
-    for name, unit, bits in layers:
-        served.setdefault(unit, []).append((name, bits))
+    for name, unit, bits in known:
+        served.setdefault(_for_both_signs(unit, asked), []).append((name, bits))
     reports = [
         UnitReport(unit, tuple(name for name, _ in those), max(bits for _, bits in those))
         for unit, those in served.items()
     ]
     return tuple(sorted(reports, key=lambda report: -len(report.layers)))
+
+
+def _for_both_signs(unit: Unit, asked: set[Unit]) -> Unit:
+    """Return ``unit``, or the one that serves it and what others ask for that reads codes with and without a sign.
+
+    A sign takes one bit: log codes of n bits without a sign have the magnitudes of those of n + 1 bits with one.
+    """
+    if unit.kind == "log":
+        with_sign = replace(unit, input_bits=unit.input_bits + 1, input_signed=True)
+        return with_sign if not unit.input_signed and with_sign in asked else unit
+    both = replace(unit, input_bits=unit.input_bits + 1, input_signed=True)
+    return both if replace(unit, input_signed=not unit.input_signed) in asked else unit

@@ -40,9 +40,11 @@ def found(**options):
 def test_a_unit_serves_layers_whatever_their_scales_are():
     near, far = (inspect(convert(network(largest), scheme="log").model) for largest in (1, 1000))
     assert [item.unit for item in near.units] == [item.unit for item in far.units]
+    assert [layer.unit for layer in near.layers] == [
+        Unit("shift", 8, True, 5, 1), *[Unit("shift", 8, False, 5, 1)] * 2,
+    ]  # fmt: skip
     assert [(item.unit, item.layers) for item in near.units] == [
-        (Unit("shift", 8, False, 5, 1), ("second", "last")),
-        (Unit("shift", 8, True, 5, 1), ("first",)),
+        (Unit("shift", 9, True, 5, 1), ("first", "second", "last")),
     ]
 
 
@@ -67,6 +69,14 @@ def test_log_units(steps):
     assert shared.accumulator_bits == max(by_name[name].accumulator_bits for name in shared.layers)
 
 
+def test_a_log_unit_with_a_sign_serves_as_many_magnitudes_without():
+    options = {"activations": "log", "activation_bits": 4, "trunk": "log"}
+    model = convert(network(), scheme="log", overrides=["x.for_layers:activation_bits=5"], **options).model
+    (report,) = inspect(model).units
+    assert report.layers == ("first", "second", "last")
+    assert report.unit == Unit("log", 5, True, 5, 1, 24)
+
+
 def test_codes_of_weights_are_in_the_table_of_their_unit():
     model = convert(network(), scheme="log", activations="log", activation_bits=4).model
     units = {layer.name: layer.unit for layer in inspect(model).layers}
@@ -86,7 +96,7 @@ def test_few_guard_bits_drop_products():
 def test_fixed_units_and_float_layers():
     result = inspect(convert(network(), overrides=["second:weight_bits=6"]).model)
     assert [item.unit for item in result.units] == [
-        Unit("fixed", 8, True, 8), Unit("fixed", 8, False, 6), Unit("fixed", 8, False, 8),
+        Unit("fixed", 9, True, 8), Unit("fixed", 8, False, 6),
     ]  # fmt: skip
     assert (result.units[0].unit.weight_table, result.units[0].unit.input_table) == (None, None)
     assert inspect(network()).units == ()
@@ -94,7 +104,7 @@ def test_fixed_units_and_float_layers():
 
 def test_json_names_units_by_their_place():
     document = json.loads(json.dumps(to_json(found())))
-    assert [layer["unit"] for layer in document["layers"]] == [1, 0, 0]
-    assert document["units"][0]["layers"] == ["second", "last"]
+    assert [layer["unit"] for layer in document["layers"]] == [0, 0, 0]
+    assert document["units"][0]["layers"] == ["first", "second", "last"]
     assert document["units"][0]["weight_table"][-1] == 1
     assert [layer["unit"] for layer in to_json(inspect(network()))["layers"]] == [None] * 3

@@ -45,7 +45,10 @@ def convert(
     ] = False,
     trunk: Annotated[
         str | None,
-        typer.Option(help="With --log-activations, what more than layers read, as sums: fixed8 (default) or log."),
+        typer.Option(
+            help="With --log-activations, what more than layers read, as sums: fixed8 (default), fixed8-log, of which "
+            "layers read log codes, or log everywhere."
+        ),
     ] = None,
     fit: Annotated[
         str | None,

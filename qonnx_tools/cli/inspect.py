@@ -27,13 +27,10 @@ def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json"
 
 
 def to_json(result: "Inspection") -> dict[str, Any]:
-    """Return ``result`` as JSON data; layers name their unit by its place in ``units``."""
-    units = [item.unit for item in result.units]
+    """Return ``result`` as JSON data; layers name the unit that serves them by its place in ``units``."""
+    serving = {layer: place for place, item in enumerate(result.units) for layer in item.layers}
     return dataclasses.asdict(dataclasses.replace(result, tensors=())) | {
-        "layers": [
-            {**dataclasses.asdict(layer), "unit": None if layer.unit is None else units.index(layer.unit)}
-            for layer in result.layers
-        ],
+        "layers": [{**dataclasses.asdict(layer), "unit": serving.get(layer.name)} for layer in result.layers],
         "units": [
             {
                 **dataclasses.asdict(item.unit),

@@ -24,7 +24,7 @@ CARRIERS = {
 class PassingRule(Rule):
     """The same operator on codes; the inputs of ``Concat`` are brought to one format first."""
 
-    ops = PASSIVE - {"Concat", "GlobalMaxPool", "MaxPool"}
+    ops = PASSIVE - {"Concat", "GlobalMaxPool", "Identity", "MaxPool"}
 
     def lower(self, node: gs.Node, context: Context) -> Coded:
         if not is_passive(node):
@@ -40,6 +40,15 @@ class PassingRule(Rule):
             inputs = inputs[:2]
         codes = moved(node.op, node.attrs, inputs, node.outputs[0], context.emitter)
         return Coded(codes, x.format, x.axis)
+
+
+class IdentityRule(Rule):
+    """The same codes."""
+
+    ops = frozenset({"Identity"})
+
+    def lower(self, node: gs.Node, context: Context) -> Coded:
+        return context.codes(node.inputs[0])
 
 
 class ConcatRule(Rule):

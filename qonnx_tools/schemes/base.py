@@ -94,6 +94,13 @@ class Scheme(ABC):
         """Return the scheme to use in place of this one, by tensor name, where the readers of an activation matter."""
         return {}
 
+    def separates(self, *, is_entry: bool) -> bool:  # noqa: ARG002  # for subclasses
+        """Return whether layers read a tensor in another format than the other nodes that read it.
+
+        ``is_entry`` says that it is an input of the graph, which is always fixed point.
+        """
+        return False
+
     def for_batch_norm(self) -> Self:
         """Return the scheme to use in place of this one for what a layer leaves for a batch-norm unit."""
         return dataclasses.replace(self, activation_bits=min(self.batch_norm_bits, MAX_BITS))

@@ -26,7 +26,7 @@ CHOICES = {
     "log_rounding": ("linear", "log"),
     "weights": ("log", "fixed"),
     "activations": ("fixed", "log"),
-    "trunk": ("fixed8", "log"),
+    "trunk": ("fixed8", "fixed8-log", "log"),
     "first_last": ("log", "fixed8"),
 }
 """The values of the options that are words; the first of each is its default, but for weights."""
@@ -41,10 +41,12 @@ class LogWeights(Scheme):
     ``log_base`` is g, "2" or "sqrt2"; ``log_scale`` is "any" positive number or a "power-of-two"; ``log_rounding`` puts
     the threshold between two magnitudes at their arithmetic ("linear") or geometric mean ("log").
 
-    ``first_last`` is "log" for the same format in the first and the last layer, or "fixed8" for 8-bit fixed point
-    there. ``trunk`` says how activations are stored that something else than layers reads, sums of residual networks
-    above all: in 8-bit fixed point, or in log codes like the others. Inputs of the graph are always fixed point.
-    ``weights`` is "log" or "fixed", so that single layers can be excepted.
+    ``first_last`` is "log" for the same formats in the first and the last layer, or "fixed8" for 8-bit fixed point
+    there, in what they read too. ``trunk`` says how activations are stored that something else than layers reads, sums
+    of residual networks above all, and how layers read them: "fixed8" is 8-bit fixed point for all readers;
+    "fixed8-log" 8-bit fixed point of which layers read log codes; "log" is log codes like the others, and then the
+    first layer reads log codes of the graph's input, too. ``weights`` is "log" or "fixed", so that single layers can be
+    excepted.
 
     Source: Lu and Tsay 2019.
     """
@@ -89,9 +91,15 @@ class LogWeights(Scheme):
         if self.activations == "fixed":
             return {}
         fixed8 = dataclasses.replace(self, activations="fixed", activation_bits=FIXED_BITS)
-        layers_alone = network.read_by_layers_alone
-        stored = {name for name in network.histograms if name in layers_alone or self.trunk == "log"}
-        return {name: fixed8 for name in network.histograms if name not in stored or name in network.entries}
+        special = self.for_layers(network.layers)
+        read_in_fixed = {name for layer in network.layers if layer.node in special for name in layer.sources}
+        stored = set(network.histograms) if self.trunk == "log" else network.read_by_layers_alone
+        return dict.fromkeys((network.histograms.keys() - stored) | network.entries | read_in_fixed, fixed8)
+
+    def separates(self, *, is_entry: bool) -> bool:
+        if self.activations == "fixed":
+            return False
+        return (self.trunk, self.first_last) == ("log", "log") if is_entry else self.trunk == "fixed8-log"
 
     def for_batch_norm(self) -> Self:
         return dataclasses.replace(self, activations="fixed", activation_bits=min(self.batch_norm_bits, MAX_BITS))

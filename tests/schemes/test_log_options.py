@@ -62,7 +62,7 @@ def test_a_single_activation_can_be_excepted():
     [
         ({"log_base": "3"}, "log-base is '3'; choose one of 2, sqrt2"),
         ({"log_scale": "some"}, "log-scale is 'some'; choose one of any, power-of-two"),
-        ({"trunk": "fixed"}, "trunk is 'fixed'; choose one of fixed8, log"),
+        ({"trunk": "fixed"}, "trunk is 'fixed'; choose one of fixed8, fixed8-log, log"),
         ({"activations": "log", "activation_bits": 12}, "bits is 12; a log format has"),
         ({"fit": "all"}, "fit is 'all'; choose one of auto, outputs, weights"),
     ],
