@@ -7,7 +7,7 @@ import pytest
 
 from qonnx_tools.cli.inspect import to_json
 from qonnx_tools.conversion import convert
-from qonnx_tools.graph import constant_value, from_proto, nodes, parse
+from qonnx_tools.graph import constant_value, from_proto, nodes, parse, to_proto
 from qonnx_tools.inspection import inspect
 from qonnx_tools.origin import origin_of
 from qonnx_tools.units import Unit
@@ -67,6 +67,39 @@ def test_log_units(steps):
     assert (alone.layers, alone.unit.input_signed) == (("first",), True)
     by_name = {layer.name: layer for layer in result.layers}
     assert shared.accumulator_bits == max(by_name[name].accumulator_bits for name in shared.layers)
+
+
+RESIDUAL = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    g (float[N, 4, 6, 6] x) => (float[N, 4, 6, 6] y)
+    <float[4, 4, 3, 3] w, float[4, 4, 3, 3] v, float[4, 4, 3, 3] u>
+    {
+        [first] a = Conv <pads = [1, 1, 1, 1]> (x, w) b = Relu (a)
+        [inner] c = Conv <pads = [1, 1, 1, 1]> (b, v) d = Add (b, c) e = Relu (d)
+        [last] f = Conv <pads = [1, 1, 1, 1]> (e, u) g = Add (e, f) y = Relu (g)
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("trunk", "kinds"),
+    [
+        ("fixed8", {"shift": ("first", "inner", "last")}),
+        ("fixed8-log", {"log": ("inner", "last"), "shift": ("first",)}),
+        ("log", {"log": ("first", "inner", "last")}),
+    ],
+)
+def test_the_trunk_of_a_residual_network(trunk, kinds):
+    random = np.random.default_rng(1)
+    values = {name: random.normal(size=(4, 4, 3, 3)).astype(np.float32) for name in "wvu"}
+    source = from_proto(parse(RESIDUAL, **values))
+    options = {"activations": "log", "activation_bits": 4, "overrides": ["x.for_layers:activation_bits=5"]}
+    if trunk != "log":
+        del options["overrides"]
+    conversion = convert(source, scheme="log", trunk=trunk, **options)
+    assert {item.unit.kind: item.layers for item in inspect(conversion.model).units} == kinds
+    again = convert(source, plan=conversion.plan)
+    assert to_proto(again.model).SerializeToString() == to_proto(conversion.model).SerializeToString()
 
 
 def test_a_log_unit_with_a_sign_serves_as_many_magnitudes_without():

@@ -14,6 +14,7 @@ VARIANTS = {
     "base 2": {},
     "base sqrt 2": {"log_base": "sqrt2"},
     "base 2 everywhere": {"trunk": "log", "log_rounding": "log"},
+    "base 2 in all layers but the first": {"trunk": "fixed8-log"},
     "base sqrt 2 everywhere": {"log_base": "sqrt2", "trunk": "log"},
     "base 2, 4 bits, first and last of 8": {"activation_bits": 4, "first_last": "fixed8"},
     "base 2, merged": {"batch_norm": "merge"},
@@ -37,7 +38,7 @@ def test_kernels_bodies_and_references_agree(name, variant, path, count_equal):
     count_equal("kernel = function body = reference", len(equality.kernels), equality.elements)
 
 
-@pytest.mark.parametrize("trunk", ["fixed8", "log"])
+@pytest.mark.parametrize("trunk", ["fixed8", "fixed8-log", "log"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_scales_that_are_powers_of_two_give_the_simulation(name, trunk, path, count_equal):
     """With 4 bits the products span 20 octaves: less than a float32 number holds, but for sums of very many."""

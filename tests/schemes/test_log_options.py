@@ -51,6 +51,29 @@ def test_the_trunk_may_be_in_log_codes_too_but_not_the_inputs_of_the_graph():
     assert [plan.tensors[name].format.kind for name in "xabc"] == ["fixed", "log", "log", "log"]
 
 
+def test_first_and_last_in_fixed_point_read_fixed_point():
+    options = {"activations": "log", "activation_bits": 5, "first_last": "fixed8"}
+    plan = make_scheme("log", options).propose(PLACES)
+    last = LAYERS[-1]
+    assert {plan.tensors[name].format.kind for name in (*last.sources, last.weight)} == {"fixed"}
+
+
+@pytest.mark.parametrize(
+    ("options", "apart"),
+    [
+        ({}, (False, False)),
+        ({"activations": "log"}, (False, False)),
+        ({"activations": "log", "trunk": "fixed8-log"}, (False, True)),
+        ({"activations": "log", "trunk": "log"}, (True, False)),
+        ({"activations": "log", "trunk": "log", "first_last": "fixed8"}, (False, False)),
+        ({"trunk": "log"}, (False, False)),
+    ],
+)
+def test_what_layers_read_in_a_format_of_their_own(options, apart):
+    scheme = make_scheme("log", {"activation_bits": 5, **options})
+    assert (scheme.separates(is_entry=True), scheme.separates(is_entry=False)) == apart
+
+
 def test_a_single_activation_can_be_excepted():
     plan = make_scheme("log", {"activations": "log", "activation_bits": 5}, ["a:activations=fixed"]).propose(PLACES)
     assert plan.tensors["a"].format.kind == "fixed"
