@@ -135,7 +135,7 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
       codes = ScratchOf<std::int32_t>(ScratchUse::kPanel, tiles * weights_->Layout().TileSize());
     }
     filler_->Fill(size, task.x, task.panel.group, task.first_pixel, task.pixels, codes);
-    weights_->Expand(codes, tiles, panel);
+    weights_->Expand(codes, task.pixels, panel);
     filled = task.panel;
   }
   weights_->Prepare();

@@ -46,6 +46,12 @@ class LogPlanes {
   std::uint8_t PackedZero() const { return IsSigned(x_carrier_) ? 0x80 : 0; }
   // The largest |x| that is not 0 in the plane.
   int LargestCode(std::size_t plane) const;
+  // Whether two planes are one, or of the same octaves of x.
+  bool AreAlike(std::size_t a, std::size_t b) const {
+    const Sizes& x = planes_[a].x;
+    const Sizes& y = planes_[b].x;
+    return a == b || (x.first == y.first && x.step != y.step);
+  }
   // The weight of a code w, of the odd accumulator or the even one.
   std::int64_t Weight(std::size_t plane, std::int64_t code, bool odd) const {
     return Weight(planes_[plane], code, odd);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "core/level.h"
@@ -14,12 +15,19 @@ namespace qonnx_tools {
 namespace {
 
 constexpr std::size_t kWidth = WidthOf(Units::kBytes);
-constexpr std::size_t kDeepest = 1 << 14;  // so that 32 bits hold the sums of one shift
+constexpr std::size_t kStepBytes = kColumns * kWidth;
+constexpr std::size_t kDeepest = 1 << 15;  // so that 32 bits hold the sums of one shift
+constexpr int kRareOctaves = 16;           // below the largest: few codes are so small
+constexpr std::size_t kMostChunks = 255;   // of a plane
 // Of the units: where more are filled, it is faster to multiply all.
 constexpr double kMostFilled = 0.45;
 constexpr double kMostFilledTiles = 0.1;
 
 constexpr std::size_t Ceil(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+bool IsZero(const std::vector<std::int8_t>& digits) {
+  return std::all_of(digits.begin(), digits.end(), [](std::int8_t digit) { return digit == 0; });
+}
 
 // The lowest of the digits of `value`, which is left without it.
 std::int8_t TakeDigit(std::int64_t& value) {
@@ -30,9 +38,11 @@ std::int8_t TakeDigit(std::int64_t& value) {
 
 }  // namespace
 
-bool LogWeights::Take(const WeightMatrix& codes, Carrier x) {
+// Of a product of codes one plane alone has both, but for the offset of signed codes.
+bool LogWeights::Take(const LogPlanes& planes, const WeightMatrix& codes, Carrier x) {
+  const std::size_t planes_a_code = planes.Unit().x_signed ? planes.Count() : 1;
   return AtSelectedLevel<MultiplyTable>().signed_by_unsigned != nullptr && SizeOf(x) == 1 &&
-         codes.depth <= kDeepest;
+         codes.depth * planes_a_code <= kDeepest;
 }
 
 LogWeights::LogWeights(std::unique_ptr<LogPlanes> planes, const WeightMatrix& codes,
@@ -44,17 +54,21 @@ LogWeights::LogWeights(std::unique_ptr<LogPlanes> planes, const WeightMatrix& co
   plane_steps_ = ordered.depth / kWidth;
   layout_.planes = {Units::kBytes};
   layout_.used_steps = layout_.steps = plane_steps_;
-  for (std::size_t plane = 0; plane < planes_->Count(); ++plane) {
-    tables_.push_back(planes_->PackedTable(plane));
-    AddTerms(plane, ordered);
-  }
+  chunk_steps_ = Ceil(Ceil(plane_steps_, kTileSteps), kMostChunks) * kTileSteps;
+  AddTerms(ordered);
   Merge();
-  largest_codes_.resize(planes_->Count());
+  MergeSparse();
+  for (std::size_t plane = 0; plane < planes_->Count(); ++plane) {
+    tables_.push_back({planes_->PackedTable(plane), 0, IsRare(plane)});
+    leaves_out_ |= IsRare(plane);
+  }
   for (const auto* const terms : {&terms_, &sparse_terms_}) {
     for (const Term& term : *terms) {
       for (std::size_t i = 0; i < term.digits.size(); ++i) {
-        int& largest = largest_codes_[term.plane + i];
-        largest = std::max(largest, term.largest_code);
+        if (IsZero(term.digits[i])) continue;
+        Table& table = tables_[term.plane + i];
+        table.largest_code = std::max(table.largest_code, term.largest_code);
+        table.by_chunk &= terms == &terms_;
       }
     }
   }
@@ -62,6 +76,12 @@ LogWeights::LogWeights(std::unique_ptr<LogPlanes> planes, const WeightMatrix& co
                    [](const Term& a, const Term& b) { return a.shift > b.shift; });
   for (Term& term : terms_) Pack(term, ordered);
   for (Term& term : sparse_terms_) PackSparse(term, ordered);
+}
+
+bool LogWeights::IsRare(std::size_t plane) const {
+  const LogUnit& unit = planes_->Unit();
+  return !unit.x_signed &&
+         planes_->LargestCode(plane) <= unit.LargestX() - kRareOctaves * unit.steps;
 }
 
 std::int8_t LogWeights::DigitAt(const Digits& digits, std::size_t row, std::int64_t code) const {
@@ -84,25 +104,48 @@ std::int32_t LogWeights::UnitAt(const Term& term, const WeightMatrix& ordered, s
   return static_cast<std::int32_t>(unit);
 }
 
-// Of all digits of the weights of a plane that are not 0 everywhere.
-void LogWeights::AddTerms(std::size_t plane, const WeightMatrix& ordered) {
+std::vector<std::int64_t> LogWeights::WeightsOf(std::size_t plane,
+                                                const std::vector<bool>& there) const {
+  const int largest = planes_->Unit().LargestWeight();
+  std::vector<std::int64_t> weights;
+  for (std::size_t row = 0; row < ChannelRows(); ++row) {
+    for (int code = -largest; code <= largest; ++code) {
+      const bool counts = there[static_cast<std::size_t>(code + largest)];
+      weights.push_back(counts ? planes_->Weight(plane, code, row == 1) : 0);
+    }
+  }
+  return weights;
+}
+
+// Terms of all digits that are not 0 everywhere. Planes of the same octaves have the same shifts,
+// so that their terms can be merged.
+void LogWeights::AddTerms(const WeightMatrix& ordered) {
   const int largest = planes_->Unit().LargestWeight();
   std::vector<bool> there(static_cast<std::size_t>(2 * largest + 1));
   for (const std::int64_t code : ordered.values) {
     there[static_cast<std::size_t>(code + largest)] = true;
   }
-  std::vector<std::int64_t> weights;
-  std::uint64_t bits = 0;
-  for (std::size_t row = 0; row < ChannelRows(); ++row) {
-    for (int code = -largest; code <= largest; ++code) {
-      const bool counts = there[static_cast<std::size_t>(code + largest)];
-      weights.push_back(counts ? planes_->Weight(plane, code, row == 1) : 0);
-      bits |= static_cast<std::uint64_t>(std::abs(weights.back()));
+  const std::size_t count = planes_->Count();
+  for (std::size_t plane = 0; plane < count;) {
+    const std::size_t first = plane;
+    std::vector<std::vector<std::int64_t>> weights;
+    std::uint64_t bits = 0;
+    for (; plane < count && planes_->AreAlike(first, plane); ++plane) {
+      weights.push_back(WeightsOf(plane, there));
+      for (const std::int64_t weight : weights.back()) {
+        bits |= static_cast<std::uint64_t>(std::abs(weight));
+      }
+    }
+    const int shift = bits == 0 ? 0 : std::countr_zero(bits);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      for (std::int64_t& weight : weights[i]) weight >>= shift;
+      AddDigits(first + i, std::move(weights[i]), shift, ordered);
     }
   }
-  if (bits == 0) return;
-  int shift = std::countr_zero(bits);
-  for (std::int64_t& weight : weights) weight >>= shift;
+}
+
+void LogWeights::AddDigits(std::size_t plane, std::vector<std::int64_t> weights, int shift,
+                           const WeightMatrix& ordered) {
   const auto left = [&] {
     return std::any_of(weights.begin(), weights.end(), [](std::int64_t w) { return w != 0; });
   };
@@ -125,12 +168,13 @@ bool LogWeights::IsSparse(const Term& term, const WeightMatrix& ordered) const {
   return static_cast<double>(filled) < most * static_cast<double>(all_rows_ * plane_steps_);
 }
 
-// Terms of neighbouring planes that have the same shift become one.
+// Terms of neighbouring planes that have the same shift become one, unless chunks are left out.
 void LogWeights::Merge() {
   std::vector<Term> merged;
   for (Term& term : terms_) {
     const auto before = std::find_if(merged.begin(), merged.end(), [&](const Term& other) {
-      return other.shift == term.shift && other.plane + other.digits.size() == term.plane;
+      return !IsRare(term.plane) && other.shift == term.shift &&
+             other.plane + other.digits.size() == term.plane;
     });
     if (before == merged.end()) {
       merged.push_back(std::move(term));
@@ -175,11 +219,30 @@ void LogWeights::Pack(Term& term, const WeightMatrix& ordered) {
   }
 }
 
+// Sparse terms of the same shift become one, of all planes that lie between theirs, too.
+void LogWeights::MergeSparse() {
+  std::vector<Term> merged;
+  for (Term& term : sparse_terms_) {
+    const auto before = std::find_if(merged.begin(), merged.end(), [&](const Term& other) {
+      return other.shift == term.shift && IsRare(other.plane) == IsRare(term.plane);
+    });
+    if (before == merged.end()) {
+      merged.push_back(std::move(term));
+      continue;
+    }
+    const Digits none(term.digits[0].size());
+    before->digits.resize(term.plane - before->plane, none);
+    before->digits.push_back(std::move(term.digits[0]));
+    before->largest_code = std::max(before->largest_code, term.largest_code);
+  }
+  sparse_terms_ = std::move(merged);
+}
+
 void LogWeights::PackSparse(Term& term, const WeightMatrix& ordered) {
   term.begin = begins_.size();
   for (std::size_t row = 0; row < all_rows_; ++row) {
     begins_.push_back(static_cast<std::uint32_t>(sparse_units_.size()));
-    for (std::size_t step = 0; step < plane_steps_; ++step) {
+    for (std::size_t step = 0; step < term.digits.size() * plane_steps_; ++step) {
       const std::int32_t unit = UnitAt(term, ordered, row, step);
       if (unit != 0) {
         const std::size_t in_panel = term.plane * plane_steps_ + step;
@@ -206,58 +269,127 @@ std::vector<std::int64_t> LogWeights::Corrections(const WeightMatrix& codes) con
   return corrections;
 }
 
-// [plane][step][column], what tiles read beyond, and a row of columns of which the last is the
-// smallest code that is not 0.
+// [plane][step][column], what tiles read beyond, and a row of columns that holds bytes: the
+// smallest code that is not 0, of all and of each chunk of steps.
 std::size_t LogWeights::TileSize() const {
   return (tables_.size() * plane_steps_ + (tiles_ ? kTileSteps : 1)) * kColumns;
 }
 
-void LogWeights::Expand(const std::int32_t* codes, std::size_t tiles, std::int32_t* panel) const {
+const std::uint8_t* LogWeights::Smallest(const std::int32_t* tile) const {
+  return reinterpret_cast<const std::uint8_t*>(tile + TileSize() - kColumns);
+}
+
+void LogWeights::Expand(std::int32_t* codes, std::size_t columns, std::int32_t* panel) const {
   const std::size_t size = plane_steps_ * kColumns;
-  const auto& lookup = AtSelectedLevel<LookupTable>();
-  const auto& log = AtSelectedLevel<LogPanelTable>();
+  const std::size_t tiles = Ceil(columns, kColumns);
+  if (columns % kColumns != 0) {  // so that no chunk looks filled that is not
+    std::int32_t zero;
+    std::memset(&zero, planes_->PackedZero(), sizeof(zero));
+    std::int32_t* const last = codes + (tiles - 1) * size;
+    for (std::size_t step = 0; step < plane_steps_; ++step) {
+      std::fill(last + step * kColumns + columns % kColumns, last + (step + 1) * kColumns, zero);
+    }
+  }
   for (std::size_t tile = 0; tile < tiles; ++tile) {
-    const std::int32_t* const from = codes + tile * size;
-    std::int32_t* const to = panel + tile * TileSize();
-    int smallest = 0;
-    if (!planes_->Unit().x_signed) {
-      smallest = log.smallest(reinterpret_cast<const std::uint8_t*>(from), size * kWidth,
-                              planes_->PackedZero());
-      // Codes beyond the format count as its largest.
-      if (smallest <= 255) smallest = std::min(smallest, planes_->Unit().LargestX());
+    ExpandTile(codes + tile * size, panel + tile * TileSize());
+  }
+}
+
+void LogWeights::ExpandTile(const std::int32_t* codes, std::int32_t* tile) const {
+  const LogUnit& unit = planes_->Unit();
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(codes);
+  auto* const smallest = reinterpret_cast<std::uint8_t*>(tile + TileSize() - kColumns);
+  std::size_t chunks = 0;
+  for (std::size_t step = 0; step < plane_steps_; step += chunk_steps_) {
+    const std::size_t steps = std::min(chunk_steps_, plane_steps_ - step);
+    std::uint8_t& least = smallest[++chunks];
+    least = 0;
+    if (!leaves_out_) continue;
+    least = AtSelectedLevel<LogPanelTable>().smallest(bytes + step * kStepBytes, steps * kStepBytes,
+                                                      planes_->PackedZero());
+    // Codes beyond the format count as its largest.
+    if (least < 255) least = static_cast<std::uint8_t>(std::min(least + 1, unit.LargestX()));
+  }
+  smallest[0] = *std::min_element(smallest + 1, smallest + 1 + chunks);
+  ExpandSteps(bytes, {0, plane_steps_}, smallest[0], false, tile);
+  for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+    const std::size_t step = chunk * chunk_steps_;
+    ExpandSteps(bytes, {step, std::min(chunk_steps_, plane_steps_ - step)}, smallest[1 + chunk],
+                true, tile);
+  }
+}
+
+// Of the planes that are expanded by chunk, or of the others, unless all their codes are below
+// `smallest`.
+void LogWeights::ExpandSteps(const std::uint8_t* codes, const Steps& steps, int smallest,
+                             bool by_chunk, std::int32_t* tile) const {
+  constexpr std::size_t kTogether = 16;
+  const std::uint8_t* tables[kTogether];
+  std::uint8_t* planes[kTogether];
+  LogExpansion expansion = {};
+  expansion.codes = codes + steps.first * kStepBytes;
+  expansion.count = steps.count * kStepBytes;
+  const int zero = planes_->PackedZero();
+  const int largest = planes_->Unit().LargestX();
+  expansion.low =
+      static_cast<std::uint8_t>(std::max(0, planes_->Unit().x_signed ? zero - largest : zero));
+  expansion.high = static_cast<std::uint8_t>(std::min(255, zero + largest));
+  expansion.tables = tables;
+  expansion.planes = planes;
+  const bool small = expansion.high - expansion.low < static_cast<int>(kLogEntries);
+  for (std::size_t plane = 0; plane < tables_.size(); ++plane) {
+    const Table& table = tables_[plane];
+    auto* const to =
+        reinterpret_cast<std::uint8_t*>(tile) + (plane * plane_steps_ + steps.first) * kStepBytes;
+    if (table.by_chunk == by_chunk && table.largest_code >= smallest) {
+      if (small) {
+        tables[expansion.plane_count] = &table.bytes[expansion.low];
+        planes[expansion.plane_count++] = to;
+      } else {
+        AtSelectedLevel<LookupTable>().bytes[0](table.bytes.data(), expansion.codes, to,
+                                                expansion.count);
+      }
     }
-    for (std::size_t plane = 0; plane < tables_.size(); ++plane) {
-      if (largest_codes_[plane] < smallest) continue;
-      lookup.bytes[0](tables_[plane].data(), from, to + plane * size, size * kWidth);
+    const bool last = plane + 1 == tables_.size();
+    if (expansion.plane_count == kTogether || (last && expansion.plane_count > 0)) {
+      AtSelectedLevel<LogPanelTable>().expand(expansion);
+      expansion.plane_count = 0;
     }
-    to[TileSize() - 1] = smallest;
   }
 }
 
 void LogWeights::Multiply(const ProductRows& rows, const Term& term, bool begun,
                           std::int32_t* sums) const {
   Factors factors = {};
-  factors.a = &units_[term.begin + (rows.group * Rows(rows_) + rows.first) * term.steps];
-  factors.a_step = rows.count;
   factors.a_row = tiles_ ? kTileRows * term.steps : 1;
+  factors.a_step = rows.count;
   factors.rows = Rows(rows.count);
   factors.b_step = kColumns;
-  factors.steps = term.steps;
   factors.c_row = kPitch;
-  factors.accumulate = begun;
+  const std::size_t a_step = tiles_ ? kTileRows : rows.count;  // from step to step, on the whole
+  const std::int32_t* const a =
+      &units_[term.begin + (rows.group * Rows(rows_) + rows.first) * term.steps];
   const auto multiply = tiles_ ? AtSelectedLevel<TileTable>().multiply
                                : AtSelectedLevel<MultiplyTable>().signed_by_unsigned;
   for (std::size_t first = 0; first < rows.column_groups; first += kGroups) {
     const std::int32_t* const tile = rows.panel + first / kGroups * TileSize();
-    factors.b = tile + term.plane * plane_steps_ * kColumns;
     factors.groups = std::min(kGroups, rows.column_groups - first);
     factors.c = sums + first * kGroup;
-    if (!IsEmpty(tile, term)) {
+    factors.accumulate = begun;
+    const bool by_chunk = tables_[term.plane].by_chunk;
+    const std::size_t most = by_chunk ? chunk_steps_ : term.steps;
+    const std::uint8_t* smallest = Smallest(tile) + (by_chunk ? 1 : 0);
+    for (std::size_t step = 0; step < term.steps; step += most, ++smallest) {
+      if (*smallest > term.largest_code) continue;
+      factors.a = a + step * a_step;
+      factors.b = tile + (term.plane * plane_steps_ + step) * kColumns;
+      factors.steps = std::min(most, term.steps - step);
       multiply(factors);
-    } else if (!begun) {
-      for (std::size_t row = 0; row < factors.rows; ++row) {
-        std::fill_n(factors.c + row * kPitch, factors.groups * kGroup, 0);
-      }
+      factors.accumulate = true;
+    }
+    if (factors.accumulate) continue;
+    for (std::size_t row = 0; row < factors.rows; ++row) {
+      std::fill_n(factors.c + row * kPitch, factors.groups * kGroup, 0);
     }
   }
 }
@@ -268,7 +400,7 @@ void LogWeights::AddSparse(const ProductRows& rows, Sum* sums,
   for (std::size_t first = 0; first < rows.column_groups; first += kGroups) {
     const std::int32_t* const tile = rows.panel + first / kGroups * TileSize();
     for (const Term& term : sparse_terms_) {
-      if (IsEmpty(tile, term)) continue;
+      if (Smallest(tile)[0] > term.largest_code) continue;
       add({.units = sparse_units_.data(),
            .begins = &begins_[term.begin + rows.group * rows_ + rows.first],
            .rows = rows.count,
@@ -289,7 +421,10 @@ void LogWeights::Sums(const ProductRows& rows, std::int32_t*, std::int32_t* sums
     Multiply(rows, terms_[i], i > 0, sums);
     const int next = i + 1 < terms_.size() ? terms_[i + 1].shift : 0;
     if (next == terms_[i].shift) continue;
-    AtSelectedLevel<LogPanelTable>().shift_left(sums, terms_[i].shift - next, size);
+    for (std::size_t row = 0; row < rows.count; ++row) {
+      AtSelectedLevel<LogPanelTable>().shift_left(sums + row * kPitch, terms_[i].shift - next,
+                                                  rows.column_groups * kGroup);
+    }
   }
   AddSparse(rows, sums, AtSelectedLevel<LogPanelTable>().add_sparse);
 }

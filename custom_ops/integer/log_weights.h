@@ -21,7 +21,7 @@ namespace qonnx_tools {
 class LogWeights final : public Products {
  public:
   // Whether the level, the carrier of x and the depth are those of this class.
-  static bool Take(const WeightMatrix& codes, Carrier x);
+  static bool Take(const LogPlanes& planes, const WeightMatrix& codes, Carrier x);
 
   // `codes` are [group, channel of y, channel of x, tap]. Each channel has a row, or two: of the
   // even accumulator and of the odd one. With wide = false, sums are modulo 2^32.
@@ -33,7 +33,7 @@ class LogWeights final : public Products {
 
   std::size_t TileSize() const override;
   bool Expands() const override { return true; }
-  void Expand(const std::int32_t* codes, std::size_t tiles, std::int32_t* panel) const override;
+  void Expand(std::int32_t* codes, std::size_t columns, std::int32_t* panel) const override;
 
   void Sums(const ProductRows& rows, std::int32_t* few, std::int32_t* sums) const override;
   void Sums(const ProductRows& rows, std::int32_t* few, std::int64_t* sums) const override;
@@ -52,18 +52,36 @@ class LogWeights final : public Products {
     std::size_t steps;  // with those that are read beyond
   };
 
+  // What makes a plane.
+  struct Table {
+    std::vector<std::uint8_t> bytes;  // by the packed code
+    int largest_code;                 // of the terms that read the plane
+    bool by_chunk;  // whether chunks of steps with larger codes alone are left out
+  };
+  struct Steps {
+    std::size_t first;
+    std::size_t count;
+  };
+
   std::size_t ChannelRows() const { return static_cast<std::size_t>(planes_->Unit().steps); }
   std::int8_t DigitAt(const Digits& digits, std::size_t row, std::int64_t code) const;
   std::int32_t UnitAt(const Term& term, const WeightMatrix& ordered, std::size_t row,
                       std::size_t step) const;
-  void AddTerms(std::size_t plane, const WeightMatrix& ordered);
+  // The weights of a plane by the row of a channel and the code, of codes that are there.
+  std::vector<std::int64_t> WeightsOf(std::size_t plane, const std::vector<bool>& there) const;
+  void AddTerms(const WeightMatrix& ordered);
+  void AddDigits(std::size_t plane, std::vector<std::int64_t> weights, int shift,
+                 const WeightMatrix& ordered);
   bool IsSparse(const Term& term, const WeightMatrix& ordered) const;
   void Merge();
+  void MergeSparse();
   void Pack(Term& term, const WeightMatrix& ordered);
   void PackSparse(Term& term, const WeightMatrix& ordered);
-  bool IsEmpty(const std::int32_t* tile, const Term& term) const {
-    return tile[TileSize() - 1] > term.largest_code;
-  }
+  bool IsRare(std::size_t plane) const;
+  const std::uint8_t* Smallest(const std::int32_t* tile) const;
+  void ExpandTile(const std::int32_t* codes, std::int32_t* tile) const;
+  void ExpandSteps(const std::uint8_t* codes, const Steps& steps, int smallest, bool by_chunk,
+                   std::int32_t* tile) const;
   // Adds to the sums, or begins them.
   void Multiply(const ProductRows& rows, const Term& term, bool begun, std::int32_t* sums) const;
   template <typename Sum>
@@ -71,9 +89,10 @@ class LogWeights final : public Products {
                  void (*add)(const SparseProducts<Sum>& products)) const;
 
   std::unique_ptr<LogPlanes> planes_;
-  std::vector<std::vector<std::uint8_t>> tables_;  // of each plane
-  std::vector<int> largest_codes_;                 // of the terms that read a plane
-  std::size_t rows_;                               // of a group
+  std::vector<Table> tables_;  // of each plane
+  std::size_t chunk_steps_;
+  bool leaves_out_ = false;  // whether any plane is rare
+  std::size_t rows_;         // of a group
   std::size_t all_rows_;
   std::size_t plane_steps_;
   std::vector<Term> terms_;  // by falling shift

@@ -37,11 +37,11 @@ class Products {
   virtual ~Products() = default;
 
   // Of the codes. The panel has tiles of TileSize(); where those are not the codes' own, it is made
-  // from the codes by Expand.
+  // from the codes by Expand, which may fill columns of the codes beyond `columns`.
   const PanelLayout& Layout() const { return layout_; }
   virtual std::size_t TileSize() const { return layout_.TileSize(); }
   virtual bool Expands() const { return false; }
-  virtual void Expand(const std::int32_t*, std::size_t /*tiles*/, std::int32_t*) const {}
+  virtual void Expand(std::int32_t*, std::size_t /*columns*/, std::int32_t*) const {}
 
   std::size_t BlockRows() const { return block_rows_; }
   // From row to row of sums: not a power of two, so that rows do not crowd in a few sets of the

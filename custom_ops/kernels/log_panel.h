@@ -24,10 +24,24 @@ struct SparseProducts {
   std::size_t sums_row;
 };
 
+inline constexpr std::size_t kLogEntries = 64;  // of a table
+
+// planes[i][j] = tables[i][clamp(codes[j], low, high) - low]
+struct LogExpansion {
+  const std::uint8_t* codes;
+  std::size_t count;  // a multiple of 64
+  std::uint8_t low;   // high - low < kLogEntries
+  std::uint8_t high;
+  const std::uint8_t* const* tables;
+  std::uint8_t* const* planes;
+  std::size_t plane_count;
+};
+
 struct LogPanelTable {
-  // The smallest of the codes above 0, 256 if there is none: bytes that are `zero` for code 0, and
-  // count upward from it, modulo 256.
-  int (*smallest)(const std::uint8_t* bytes, std::size_t count, std::uint8_t zero);
+  void (*expand)(const LogExpansion& expansion);
+  // One less than the smallest of the codes above 0, 255 if there is none: of bytes that are `zero`
+  // for code 0 and count upward from it, modulo 256.
+  std::uint8_t (*smallest)(const std::uint8_t* bytes, std::size_t count, std::uint8_t zero);
   // Modulo 2^32, or exact products modulo 2^64; null where the level has no such instruction.
   void (*add_sparse)(const SparseProducts<std::int32_t>& products);
   void (*widen_sparse)(const SparseProducts<std::int64_t>& products);

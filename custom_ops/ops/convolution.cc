@@ -131,7 +131,7 @@ class ConvolutionOp final : public WeightedOp {
     if (!planes) {
       plan = PlanFor(geometry, Multiplied(std::move(codes)), x, format_, accumulator_bits_,
                      parameters);
-    } else if (LogWeights::Take(codes, x)) {
+    } else if (LogWeights::Take(*planes, codes, x)) {
       plan = std::make_unique<Convolution>(geometry, codes, std::move(planes), x, format_,
                                            accumulator_bits_, parameters);
     } else {

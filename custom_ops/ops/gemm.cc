@@ -140,7 +140,7 @@ class GemmOp final : public WeightedOp {
       return std::make_unique<PlainGemm>(channels, Multiplied(std::move(weights)), x, format_,
                                          accumulator_bits_, parameters);
     }
-    if (LogWeights::Take(weights, x)) {
+    if (LogWeights::Take(*planes, weights, x)) {
       return std::make_unique<LogGemm>(weights, std::move(planes), x, format_, accumulator_bits_,
                                        parameters);
     }
