@@ -17,8 +17,12 @@ PackedWeights::PackedWeights(const WeightMatrix& weights, std::size_t groups, st
   ChooseKernel(weights, x, wide);
   const std::size_t grain = tiles_ ? kTileSteps : 1;
   WeightMatrix ordered = InUnits(weights, taps, WidthOf(layout_.planes[0]));
-  if (!wide && !tiles_ && AreBytes() && SizeOf(x) == 1 && !FitUnits(ordered, Units::kBytes)) {
-    sparse_ = SparsePlane::TakenFrom(ordered);
+  if (!wide && AreBytes() && SizeOf(x) == 1 && !FitUnits(ordered, Units::kBytes)) {
+    if (tiles_) {
+      digit_ = SparseDigit::TakenFrom(ordered);
+    } else {
+      sparse_ = SparsePlane::TakenFrom(ordered);
+    }
   }
   layout_.used_steps = ordered.depth / WidthOf(layout_.planes[0]);
   layout_.steps = Ceil(layout_.used_steps, grain) * grain;
@@ -116,6 +120,7 @@ void PackedWeights::Sums(const ProductRows& rows, std::int32_t* few, std::int32_
     if (plain) continue;
     AtSelectedLevel<MultiplyTable>().add(few, terms_[i].shift, sums, Rows(rows.count) * kPitch);
   }
+  if (digit_) digit_->Add(rows, rows.group * rows_ + rows.first, layout_.TileSize(), sums);
   for (std::size_t first = 0; sparse_ && first < rows.column_groups; first += kGroups) {
     sparse_->Add(rows.group * rows_ + rows.first, rows.count,
                  rows.panel + first / kGroups * layout_.TileSize(),

@@ -9,6 +9,7 @@
 
 #include "core/aligned.h"
 #include "integer/products.h"
+#include "integer/sparse_digit.h"
 #include "integer/sparse_plane.h"
 #include "integer/weights.h"
 #include "kernels/multiply.h"
@@ -50,7 +51,9 @@ class PackedWeights final : public Products {
   AlignedVector<std::int32_t> units_;
   std::size_t plane_size_ = 0;  // of one group
   std::size_t plane_count_ = 0;
-  std::optional<SparsePlane> sparse_;  // then there is one term
+  // Of the two one at most; then there is one term.
+  std::optional<SparsePlane> sparse_;
+  std::optional<SparseDigit> digit_;
 };
 
 }  // namespace qonnx_tools
