@@ -16,10 +16,10 @@ PACKAGE = "qonnx_tools"
 
 LEVELS = (
     {"__init__", "errors", "discovery", "outcome"},
-    {"arithmetic", "strict_json"},
+    {"arithmetic", "cost", "strict_json"},
     {"ops", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
-    {"origin", "quantizers", "topology"},
+    {"feature_maps", "origin", "quantizers", "topology"},
     {"units"},
     {"lowering"},
     {"passes"},
