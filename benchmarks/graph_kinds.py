@@ -27,13 +27,18 @@ class Native:
 
 FIXED = Native("fixed 8/8")
 LOG = Native("log 5/8", {"scheme": "log", "weight_bits": 5})
-NATIVES = (FIXED, LOG, Native("fixed 8/16", {"activation_bits": 16}), Native("fixed 10/8", {"weight_bits": 10}))
+LOG_LOG = Native(
+    "log 5/5 root2",
+    {"scheme": "log", "log_base": "sqrt2", "activations": "log", "weight_bits": 5, "activation_bits": 5},
+)
+TRAINED = (FIXED, LOG, LOG_LOG)
+NATIVES = (*TRAINED, Native("fixed 8/16", {"activation_bits": 16}), Native("fixed 10/8", {"weight_bits": 10}))
 
 
 def graphs(model: Path, folder: Path, natives: tuple[Native, ...], python: Path | None) -> Iterator[tuple[str, Path]]:
     """Yield each kind of graph with its file in ``folder``, the float model itself first.
 
-    Formats come without data; speed does not depend on them. With ``python``, the interpreter that runs onnxruntime's
+    Formats come without data; speed depends on them little if at all. With ``python``, the interpreter that runs onnxruntime's
     quantization, there is onnxruntime's own 8-bit graph too, calibrated on random images: QDQ with uint8 activations
     and int8 weights per channel, its fastest form on x86.
     """

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from graph_kinds import FIXED, FLOAT, LOG, NATIVES, QUANTIZE_STATIC, graphs, library_of
+from graph_kinds import FIXED, FLOAT, NATIVES, QUANTIZE_STATIC, TRAINED, graphs, library_of
 from layer_times import Layer, layer_times
 from measuring import ASSETS, Spread, asset, machine, markdown_table
 from resnets import SIDE, resnet
@@ -62,16 +62,16 @@ def random_network(name: str, folder: Path, options: argparse.Namespace) -> Iter
 
 def real_network(name: str, folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Measure one trained network, in float and native, batch 1."""
-    made = dict(graphs(asset("models", f"{name}.onnx"), folder, (FIXED, LOG), None))
+    made = dict(graphs(asset("models", f"{name}.onnx"), folder, TRAINED, None))
     jobs = {kind: Job(file, library_of(kind), 1) for kind, file in made.items()}
     found = run_in_turn(jobs, options.processes, options.rounds, options.runs)
     row: Row = {"network": name} | {f"{kind} ms": Spread.of(found[kind].milliseconds) for kind in made}
-    yield row | {f"{kind} to float": ratio(found[kind], found[FLOAT]) for kind in (FIXED.name, LOG.name)}
+    yield row | {f"{kind} to float": ratio(found[kind], found[FLOAT]) for kind in list(made)[1:]}
 
 
 def batches(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Measure batches of one trained network, in images a second."""
-    made = dict(graphs(asset("models", f"{BATCHED}.onnx"), folder, (FIXED, LOG), None))
+    made = dict(graphs(asset("models", f"{BATCHED}.onnx"), folder, TRAINED, None))
     jobs = {
         (kind, threads): Job(file, library_of(kind), threads, BATCH)
         for kind, file in made.items()

@@ -70,14 +70,13 @@ Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix
 }
 
 Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
-                         std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
+                         const LogPlanes& planes, Carrier x, const OutputFormat& format,
                          int accumulator_bits, const ChannelParameters& parameters)
     : geometry_(geometry), y_size_(SizeOf(format.carrier)) {
-  const std::vector<std::uint64_t> bounds = planes->Bounds(codes);
-  auto packed = std::make_unique<LogWeights>(std::move(planes), codes, geometry.groups,
-                                             geometry.kernel[0] * geometry.kernel[1]);
-  ending_.emplace(format, accumulator_bits, parameters, bounds, packed->Corrections(codes));
-  weights_ = std::move(packed);
+  ending_.emplace(format, accumulator_bits, parameters, planes.Bounds(codes),
+                  planes.Corrections(codes));
+  weights_ = std::make_unique<LogWeights>(planes, codes, geometry.groups,
+                                          geometry.kernel[0] * geometry.kernel[1]);
   filler_.emplace(geometry, x, weights_->Layout());
 }
 

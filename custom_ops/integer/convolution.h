@@ -36,8 +36,8 @@ class Convolution final : public ConvolutionPlan {
               const ChannelParameters& parameters);
   // `codes` are log weights, of log codes x in one byte; see LogWeights::Take.
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
-              std::unique_ptr<LogPlanes> planes, Carrier x, const OutputFormat& format,
-              int accumulator_bits, const ChannelParameters& parameters);
+              const LogPlanes& planes, Carrier x, const OutputFormat& format, int accumulator_bits,
+              const ChannelParameters& parameters);
 
   void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
 

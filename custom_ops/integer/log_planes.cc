@@ -9,6 +9,7 @@
 namespace qonnx_tools {
 namespace {
 
+constexpr int kRareOctaves = 16;         // below the largest
 constexpr std::size_t kShare = 1 << 15;  // codes that are worth a piece of work
 
 }  // namespace
@@ -128,6 +129,26 @@ std::vector<std::uint64_t> LogPlanes::Bounds(const WeightMatrix& weights) const 
     }
   }
   return bounds;
+}
+
+bool LogPlanes::IsRare(std::size_t plane) const {
+  return !unit_.x_signed && planes_[plane].x.first >= kRareOctaves;
+}
+
+std::vector<std::int64_t> LogPlanes::Corrections(const WeightMatrix& weights) const {
+  const auto steps = static_cast<std::size_t>(unit_.steps);
+  std::vector<std::int64_t> corrections(weights.rows * steps);
+  for (std::size_t row = 0; unit_.x_signed && row < corrections.size(); ++row) {
+    std::uint64_t sum = 0;
+    for (std::size_t k = 0; k < weights.depth; ++k) {
+      const std::int64_t code = weights.values[row / steps * weights.depth + k];
+      for (const Plane& plane : planes_) {
+        sum += static_cast<std::uint64_t>(Weight(plane, code, row % steps == 1));
+      }
+    }
+    corrections[row] = static_cast<std::int64_t>(0 - 128 * sum);
+  }
+  return corrections;
 }
 
 WeightMatrix LogPlanes::Expanded(const WeightMatrix& weights) const {

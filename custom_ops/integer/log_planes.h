@@ -56,6 +56,11 @@ class LogPlanes {
   std::int64_t Weight(std::size_t plane, std::int64_t code, bool odd) const {
     return Weight(planes_[plane], code, odd);
   }
+  // Whether few codes of layers are as small as those of a plane.
+  bool IsRare(std::size_t plane) const;
+  // For each row of Expanded, what must be added to its sum because planes of signed codes are
+  // packed with an offset.
+  std::vector<std::int64_t> Corrections(const WeightMatrix& weights) const;
   // For each row of Expanded, the largest |sum| that codes x can give.
   std::vector<std::uint64_t> Bounds(const WeightMatrix& weights) const;
   // From x [rows, count] to y [rows, plane, count].

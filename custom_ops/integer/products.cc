@@ -5,9 +5,11 @@
 
 namespace qonnx_tools {
 
-Products::Products()
-    : tiles_(SelectedLevel() == Level::kAmx && AtSelectedLevel<TileTable>().multiply != nullptr),
-      block_rows_(tiles_ ? kTileBlock : kRows) {}
+bool Products::HasTiles() {
+  return SelectedLevel() == Level::kAmx && AtSelectedLevel<TileTable>().multiply != nullptr;
+}
+
+Products::Products() : tiles_(HasTiles()), block_rows_(tiles_ ? kTileBlock : kRows) {}
 
 std::size_t Products::Rows(std::size_t count) const {
   return tiles_ ? (count + kTileRows - 1) / kTileRows * kTileRows : count;

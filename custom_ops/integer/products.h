@@ -59,8 +59,9 @@ class Products {
   void Release() const;
 
  protected:
-  // Of byte products where they may be: in tile registers if the level has them.
+  // Of tile registers if the level has them.
   Products();
+  static bool HasTiles();
   // Rows that the kernel computes for `count`.
   std::size_t Rows(std::size_t count) const;
 

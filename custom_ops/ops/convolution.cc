@@ -132,8 +132,8 @@ class ConvolutionOp final : public WeightedOp {
       plan = PlanFor(geometry, Multiplied(std::move(codes)), x, format_, accumulator_bits_,
                      parameters);
     } else if (LogWeights::Take(*planes, codes, x)) {
-      plan = std::make_unique<Convolution>(geometry, codes, std::move(planes), x, format_,
-                                           accumulator_bits_, parameters);
+      plan = std::make_unique<Convolution>(geometry, codes, *planes, x, format_, accumulator_bits_,
+                                           parameters);
     } else {
       plan = std::make_unique<LogConvolution>(geometry, codes, std::move(planes), format_,
                                               accumulator_bits_, parameters);

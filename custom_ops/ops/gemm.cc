@@ -84,11 +84,10 @@ class PlanesGemm final : public GemmKernel {
 // Of log codes: a convolution of images of one pixel.
 class LogGemm final : public GemmKernel {
  public:
-  LogGemm(const WeightMatrix& codes, std::unique_ptr<LogPlanes> planes, Carrier x,
-          const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
+  LogGemm(const WeightMatrix& codes, const LogPlanes& planes, Carrier x, const OutputFormat& format,
+          int accumulator_bits, const ChannelParameters& parameters)
       : GemmKernel(codes.rows, codes.depth),
-        convolution_(Pixels(codes), codes, std::move(planes), x, format, accumulator_bits,
-                     parameters) {}
+        convolution_(Pixels(codes), codes, planes, x, format, accumulator_bits, parameters) {}
 
  private:
   static ConvolutionGeometry Pixels(const WeightMatrix& codes) {
@@ -141,8 +140,7 @@ class GemmOp final : public WeightedOp {
                                          accumulator_bits_, parameters);
     }
     if (LogWeights::Take(*planes, weights, x)) {
-      return std::make_unique<LogGemm>(weights, std::move(planes), x, format_, accumulator_bits_,
-                                       parameters);
+      return std::make_unique<LogGemm>(weights, *planes, x, format_, accumulator_bits_, parameters);
     }
     return std::make_unique<PlanesGemm>(weights, std::move(planes), format_, accumulator_bits_,
                                         parameters);
