@@ -28,6 +28,7 @@ LEVELS = (
     {"data_free", "schemes", "inspection"},
     {"reconstruction", "targets"},
     {"conversion", "evaluation"},
+    {"search"},
     {"cli"},
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""

@@ -1,0 +1,1 @@
+"""Bit-width search: the cheapest plan within an accuracy budget."""
