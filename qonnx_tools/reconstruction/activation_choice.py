@@ -13,7 +13,7 @@ from qonnx_tools.reconstruction.layer_view import SUPPORTED
 from qonnx_tools.reconstruction.walk import Batches, Walk, detached
 from qonnx_tools.topology import is_passive
 
-ELEMENTS = 1 << 20
+ELEMENTS = 1 << 19
 """Of an activation, that its formats are judged by."""
 
 Floats = npt.NDArray[np.float32]

@@ -18,4 +18,5 @@ def test_table(repo_root):
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == [each.name for each in CANONICAL] + [
         "fold-batch-norm",
         "reduce-batch-norm",
+        "separate-layer-inputs",
     ]
