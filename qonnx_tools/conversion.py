@@ -1,32 +1,24 @@
 """From a trained model to the graph that an accelerator computes."""
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-import onnx
-
-from qonnx_tools.calibration import Calibration, Progress, calibrate
-from qonnx_tools.data import Dataset, Preprocessing, open_data
-from qonnx_tools.data_free import calibrate_without_data
-from qonnx_tools.errors import ConfigError, ModelError
-from qonnx_tools.graph import Model, constant_value, from_proto, is_constant, load, nodes, to_proto
+from qonnx_tools.calibration import Calibration, Progress
+from qonnx_tools.data import Dataset, Preprocessing
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.graph import Model, is_constant
 from qonnx_tools.outcome import Skip
-from qonnx_tools.passes.base import Pass
-from qonnx_tools.passes.fold_batch_norm import FoldBatchNorm
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
 from qonnx_tools.passes.lower_to_native import LowerToNative
-from qonnx_tools.passes.reduce_batch_norm import ReduceBatchNorm
-from qonnx_tools.passes.registry import registered_passes
-from qonnx_tools.passes.separate_layer_inputs import SeparateLayerInputs, separable, separated
-from qonnx_tools.pipeline import PassReport, canonicalize, run_passes
-from qonnx_tools.plan import BatchNorm, Plan, load_plan
-from qonnx_tools.quantizers import is_quantizing
+from qonnx_tools.passes.separate_layer_inputs import separable, separated
+from qonnx_tools.pipeline import PassReport, run_passes
+from qonnx_tools.plan import Plan, load_plan
+from qonnx_tools.preparation import Prepared, Source, look_at, open_images, prepare
 from qonnx_tools.reconstruction.outputs import fit_to_outputs
 from qonnx_tools.schemes.base import Scheme, make_scheme
-from qonnx_tools.schemes.network import Network
 from qonnx_tools.targets import (
     NATIVE,
     NarrowAccumulator,
@@ -35,23 +27,8 @@ from qonnx_tools.targets import (
     lowering,
     narrow_accumulators,
 )
-from qonnx_tools.topology import (
-    activations,
-    concatenated,
-    constants,
-    layers,
-    normalizations,
-    read_by_layers_alone,
-)
 
 CALIBRATION_IMAGES = 512
-
-TREATMENTS: Mapping[BatchNorm, tuple[Pass, ...]] = {
-    BatchNorm.FOLD: (FoldBatchNorm(), ReduceBatchNorm()),
-    BatchNorm.MERGE: (ReduceBatchNorm(),),
-    BatchNorm.SEPARATE: (ReduceBatchNorm(),),
-}
-"""The passes that give batch normalization the form that a plan asks for."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +55,7 @@ class Conversion:
 
 
 def convert(
-    model: str | os.PathLike[str] | onnx.ModelProto | Model,
+    model: Source,
     *,
     scheme: str | Scheme | None = None,
     plan: Plan | str | os.PathLike[str] | None = None,
@@ -126,96 +103,34 @@ def convert(
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
-    extra = _passes_called(passes)
     check_target(target, strict=strict)
-    work = _own(model)
-    _check_convertible(work, os.fspath(model) if isinstance(model, str | os.PathLike) else "the model")
-    reports = canonicalize(work) + run_passes(work, extra)
-    with_batch_norm = from_proto(to_proto(work)) if given is None and data is None else work
-    batch_norm = proposer.batch_norm if given is None else given.batch_norm
-    reports += run_passes(work, TREATMENTS[batch_norm])
-    apart = separated(given.tensors) if given is not None else _separate(work, proposer)
-    if apart:
-        reports += run_passes(work, [SeparateLayerInputs(apart)])
-        run_passes(with_batch_norm, [SeparateLayerInputs(apart)])
-    chosen, left = activations(work.graph, merged=batch_norm is BatchNorm.MERGE)
-    calibration = None
-    if given is None:
-        if data is None:
-            calibration = calibrate_without_data(with_batch_norm, chosen, preprocessing)
-        else:
-            dataset = data if isinstance(data, Dataset) else _open(os.fspath(data), preprocessing, work)
-            calibration = calibrate(work, chosen, dataset, images, progress)
-        network = _network(work, calibration)
-        given = proposer.propose(network)
-        if data is not None:
-            given = fit_to_outputs(work, network, given, proposer, dataset, images, fitting)
-    _set_fitted(work, given)
-    reports += run_passes(work, [InsertQuantizers(given)])
-    check_accumulators(work, given, target)
-    reports += run_passes(work, lowering(target, given, strict=strict))
-    narrow = narrow_accumulators(work) if given.chooses_accumulators else ()
-    return Conversion(work, given, target, tuple(reports), tuple(left), calibration, narrow)
+    if given is not None:
+        prepared = prepare(model, given.batch_norm, passes, lambda _: separated(given.tensors))
+        return apply(prepared, given, target, strict=strict)
+    prepared = prepare(model, proposer.batch_norm, passes, partial(separated_by, proposer), keep_trained=data is None)
+    dataset = None if data is None else open_images(data, preprocessing, prepared.model)
+    network, calibration = look_at(prepared, dataset, images, preprocessing, progress)
+    chosen = proposer.propose(network)
+    if dataset is not None:
+        chosen = fit_to_outputs(prepared.model, network, chosen, proposer, dataset, images, fitting)
+    return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration)
 
 
-def _passes_called(names: Iterable[str]) -> list[Pass]:
-    known, called = registered_passes(), []
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"pass '{name}' is unknown; there are {', '.join(known)}")
-        called.append(known[name]())
-    return called
+def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) -> Conversion:
+    """Quantize a model that is ready for ``plan``, in place, and lower it to ``target``."""
+    work = prepared.model
+    _set_fitted(work, plan)
+    reports = run_passes(work, [InsertQuantizers(plan)])
+    check_accumulators(work, plan, target)
+    reports += run_passes(work, lowering(target, plan, strict=strict))
+    narrow = narrow_accumulators(work) if plan.chooses_accumulators else ()
+    return Conversion(work, plan, target, (*prepared.reports, *reports), prepared.left, None, narrow)
 
 
-def _separate(model: Model, scheme: Scheme) -> frozenset[str]:
-    """Return the tensors of which layers read another format than other nodes do."""
+def separated_by(scheme: Scheme, model: Model) -> frozenset[str]:
+    """Return the tensors of which layers read another format than other nodes do, as ``scheme`` says."""
     entries = {tensor.name for tensor in model.graph.inputs}
     return frozenset(name for name in separable(model.graph) if scheme.separates(is_entry=name in entries))
-
-
-def _own(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Model:
-    """Return a model to edit, apart from the caller's."""
-    if isinstance(model, str | os.PathLike):
-        return load(model)
-    return from_proto(model if isinstance(model, onnx.ModelProto) else to_proto(model))
-
-
-def _check_convertible(model: Model, name: str) -> None:
-    """Raise ``ModelError`` unless the model is in float, with one float32 input ``[batch, ...]``."""
-    inputs = model.graph.inputs
-    if len(inputs) != 1:
-        names = ", ".join(f"'{tensor.name}'" for tensor in inputs)
-        raise ModelError(f"{name}: the model has {len(inputs)} inputs{names and f' ({names})'}; export it with one")
-    (entry,) = inputs
-    if entry.dtype != np.float32 or not entry.shape:
-        kind = np.dtype(entry.dtype).name
-        shape = "unknown shape" if entry.shape is None else f"shape {list(entry.shape)}"
-        raise ModelError(f"{name}: input '{entry.name}' is {kind} of {shape}; export it as float32 [batch, ...]")
-    for node in nodes(model.graph):
-        if is_quantizing(node):
-            raise ModelError(f"{name}: the model is quantized already (node '{node.name}'); convert the float model")
-        for tensor in node.inputs:
-            if is_constant(tensor) and tensor.dtype in (np.float16, np.float64):
-                kind = np.dtype(tensor.dtype).name
-                raise ModelError(f"{name}: tensor '{tensor.name}' is {kind}; export the model in float32")
-
-
-def _open(source: str, preprocessing: Preprocessing | None, model: Model) -> Dataset:
-    return open_data(source, preprocessing, tuple(model.graph.inputs[0].shape or ()))
-
-
-def _network(model: Model, calibration: Calibration) -> Network:
-    found = tuple(layers(model.graph))
-    operands = tuple(dict.fromkeys(name for name, _ in constants(model.graph)))
-    units = tuple(normalizations(model.graph))
-    tensors = model.graph.tensors()
-    names = {name for layer in found for name in (layer.weight, layer.bias) if name} | set(operands)
-    names |= {name for unit in units for name in (unit.scale, unit.offset)}
-    values = {name: constant_value(tensors[name]).astype(np.float32) for name in sorted(names)}
-    joined = tuple(concatenated(model.graph))
-    entries = frozenset(tensor.name for tensor in model.graph.inputs)
-    for_layers = read_by_layers_alone(model.graph)
-    return Network(found, operands, values, calibration.histograms, joined, units, entries, for_layers)
 
 
 def _set_fitted(model: Model, plan: Plan) -> None:

@@ -26,7 +26,7 @@ LEVELS = (
     {"pipeline", "runtime"},
     {"calibration"},
     {"data_free", "schemes", "inspection"},
-    {"reconstruction", "targets"},
+    {"preparation", "reconstruction", "targets"},
     {"conversion", "evaluation"},
     {"search"},
     {"cli"},
