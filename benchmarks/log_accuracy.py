@@ -3,7 +3,8 @@
 Each network is converted with training images to the native graph, its weights fitted to the outputs of their layers,
 and compared with the float model on the same test images. Printed is a Markdown table:
 
-* formats: W and A are bits of weights and activations, sqrt2 the base where it is not 2; "log A" are log activations;
+* formats: W and A are bits of weights and activations, sqrt2 the base where it is not 2; "log A" are log activations,
+  beside 8-bit fixed point where more than layers reads them; options of ``qonnx convert`` that are not the default;
 * the paired difference in top-1, in points, with its 95 % interval, and the loss that is allowed, where there is one;
 * agreement: images on which both predict the same class; SQNR: power of the float outputs over that of the error;
 * seconds of the conversion, by the clock and of the processor.
@@ -49,14 +50,22 @@ class Formats:
 
     @classmethod
     def log(
-        cls, weights: int, inputs: int | None = None, allowed: float | None = None, *, root: bool = False, **more: Any
+        cls,
+        weights: int,
+        inputs: int | None = None,
+        allowed: float | None = None,
+        *,
+        root: bool = False,
+        everywhere: bool = False,
+        **more: str,
     ) -> "Formats":
         """Log weights, and with ``inputs`` log activations of so many bits; others are 8-bit fixed point."""
-        options = {"scheme": "log", "weight_bits": weights, "log_base": "sqrt2" if root else "2"}
+        options = {"scheme": "log", "weight_bits": weights, "log_base": "sqrt2" if root else "2", **more}
         if inputs is not None:
             options |= {"activations": "log", "activation_bits": inputs}
-        name = f"W{weights} " + (f"log A{inputs}" if inputs else "A8") + (", sqrt2" if root else "")
-        return cls(name, options, allowed, **more)
+        named = [f"W{weights} " + (f"log A{inputs}" if inputs else "A8"), *(["sqrt2"] if root else [])]
+        named += [f"{option} {value}" for option, value in more.items()]
+        return cls(", ".join(named).replace("_", "-"), options, allowed, everywhere)
 
     @classmethod
     def fixed(cls, weights: int, activations: int = 8) -> "Formats":
@@ -76,6 +85,11 @@ FORMATS = (
     Formats.log(5, 5, allowed=0.8, root=True),
     Formats.log(6, 5, allowed=0.5, root=True),
     Formats.log(5, 4, allowed=4.0),
+    Formats.log(5, 5, 0.8, root=True, first_last="fixed8"),
+    Formats.log(6, 5, 0.5, root=True, first_last="fixed8"),
+    Formats.log(5, 4, 4.0, first_last="fixed8"),
+    Formats.log(5, 5, root=True, trunk="fixed8-log"),
+    Formats.log(6, 5, root=True, trunk="fixed8-log"),
     Formats.fixed(5),
     Formats.fixed(4),
     Formats.fixed(3),
