@@ -23,7 +23,7 @@ from qonnx_tools.graph.edit import (
     tensor_names,
     unique_name,
 )
-from qonnx_tools.graph.evaluate import evaluate_node, node_model
+from qonnx_tools.graph.evaluate import evaluate_node, node_model, part_model
 from qonnx_tools.graph.export import to_proto, update_shapes
 from qonnx_tools.graph.load import from_proto, load
 from qonnx_tools.graph.metadata import node_metadata, set_node_metadata
@@ -58,6 +58,7 @@ __all__ = [
     "nodes",
     "op_of",
     "parse",
+    "part_model",
     "producer",
     "replace_input",
     "save",

@@ -1,6 +1,6 @@
 """One node apart from its graph."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,24 @@ def node_model(
         opsets: version by domain.
         constants: the tensors that become initializers.
     """
+    outputs = [tensor.name for tensor in node.outputs if not tensor.is_empty()]
+    return part_model([node], inputs, outputs, opsets, constants)
+
+
+def part_model(
+    part: Sequence[gs.Node],
+    inputs: Mapping[str, Array],
+    outputs: Sequence[str],
+    opsets: Mapping[str, int],
+    constants: Mapping[str, Array] | None = None,
+) -> onnx.ModelProto:
+    """Return a model of some nodes of a graph, in order, with ``outputs`` by name; see :func:`node_model`."""
     interface = [
         onnx.helper.make_tensor_value_info(name, onnx_type(x.dtype), [None] * x.ndim) for name, x in inputs.items()
     ]
-    outputs = [tensor.name for tensor in node.outputs if not tensor.is_empty()]
     graph = onnx.helper.make_graph(
-        [node_proto(node)],
-        "one_node",
+        [node_proto(node) for node in part],
+        "part",
         interface,
         [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
         [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],

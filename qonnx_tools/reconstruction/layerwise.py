@@ -93,7 +93,7 @@ def reconstruct(
         view = LayerView.of(node, tuple(node.inputs[1].shape)) if choice is not None else None
         if choice is None or view is None:
             continue
-        fitted = _Fit(walk, node, view).run(choice)
+        (fitted,) = fit_layer(walk, node, view, [choice])
         walk.replace(fitted.values)
         result.values.update(fitted.values)
         result.formats[node.inputs[1].name] = fitted.format
@@ -104,52 +104,51 @@ def reconstruct(
 
 
 @dataclass(frozen=True)
-class _Fitted:
+class FittedLayer:
+    """Constants of a layer by tensor name, the format of its weights, and noise over signal at its output."""
+
     values: dict[str, npt.NDArray[np.float32]]
     format: Format
     noise: float
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """One layer in the making."""
-
-    walk: Walk
-    node: gs.Node
-    view: LayerView
-
-    def run(self, choice: Choice) -> _Fitted:
-        trained = self.walk.constant(self.node.inputs[1]).astype(np.float64)
-        rows = self.view.rows(trained)
-        offset = _offset_behind(self.node)
-        moments = self._moments(rows)
-        gram, cross = moments.centred() if offset is not None else moments.plain()
-        problem = Problem.damped(gram, cross, rows)
-        best, found = choose(problem, choice.family, shared=choice.shared)
+def fit_layer(walk: Walk, node: gs.Node, view: LayerView, choices: Sequence[Choice]) -> list[FittedLayer]:
+    """Return the constants of the layer ``node`` fitted to each of ``choices``, at the point where ``walk`` is."""
+    trained = walk.constant(node.inputs[1]).astype(np.float64)
+    rows = view.rows(trained)
+    offset = _offset_behind(node)
+    moments = _moments(walk, node, view, rows)
+    gram, cross = moments.centred() if offset is not None else moments.plain()
+    problem = Problem.damped(gram, cross, rows)
+    power = moments.variance().sum() if offset is not None else moments.power.sum() / moments.count
+    found = []
+    for choice in choices:
+        best, on_grid = choose(problem, choice.family, shared=choice.shared)
         of = choice.family.shared(int(best[0])) if choice.shared else choice.family.choice(best)
-        weights = self.view.weights(found).astype(np.float32)
-        axis = None if choice.shared else int(self.view.transposed)
-        values = {self.node.inputs[1].name: of.quantize(weights, None, axis)}  # exactly on the grid, in float32
+        weights = view.weights(on_grid).astype(np.float32)
+        axis = None if choice.shared else int(view.transposed)
+        values = {node.inputs[1].name: of.quantize(weights, None, axis)}  # exactly on the grid, in float32
         if offset is not None:
-            means = moments.offset(self.view.rows(values[self.node.inputs[1].name].astype(np.float64)))
-            values[offset.name] = offset.moved(self.walk, means.reshape(-1))
-        power = moments.variance().sum() if offset is not None else moments.power.sum() / moments.count
-        error = Problem(gram, cross).error(found).sum() + power
-        return _Fitted(values, of, float(max(error, 0.0) / power) if power else 0.0)
+            means = moments.offset(view.rows(values[node.inputs[1].name].astype(np.float64)))
+            values[offset.name] = offset.moved(walk, means.reshape(-1))
+        error = Problem(gram, cross).error(on_grid).sum() + power
+        found.append(FittedLayer(values, of, float(max(error, 0.0) / power) if power else 0.0))
+    return found
 
-    def _moments(self, rows: npt.NDArray[np.float64]) -> Moments:
-        moments = Moments.zero(*rows.shape)
-        inputs = self.walk.quantized[self.node.inputs[0].name]
-        outputs = self.walk.trained[self.node.outputs[0].name]
-        ahead = _error_ahead(self.walk, self.node)
-        seen = 0
-        for at, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
-            target = y if ahead is None else y + ahead[at]
-            moments.add(self.view.columns(x), self.view.targets(target))
-            seen += len(x)
-            if moments.count >= POSITIONS and seen >= LEAST_IMAGES:
-                break
-        return moments
+
+def _moments(walk: Walk, node: gs.Node, view: LayerView, rows: npt.NDArray[np.float64]) -> Moments:
+    moments = Moments.zero(*rows.shape)
+    inputs = walk.quantized[node.inputs[0].name]
+    outputs = walk.trained[node.outputs[0].name]
+    ahead = _error_ahead(walk, node)
+    seen = 0
+    for at, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
+        target = y if ahead is None else y + ahead[at]
+        moments.add(view.columns(x), view.targets(target))
+        seen += len(x)
+        if moments.count >= POSITIONS and seen >= LEAST_IMAGES:
+            break
+    return moments
 
 
 @dataclass(frozen=True)
