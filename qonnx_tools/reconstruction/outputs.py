@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,8 @@ def fit_to_outputs(
     activations = {name: of for name, of in plan.tensors.items() if of.role is Role.ACTIVATION}
     run_passes(quantized, [InsertQuantizers(dataclasses.replace(plan, tensors=activations))])
     formats = _activation_choices(network, scheme)
-    found = reconstruct(quantized, batches, chosen, _quantized(network, plan), progress, formats)
+    fitted_weights = {layer.weight for layer in network.layers if layer.node in chosen}
+    found = reconstruct(quantized, batches, chosen, _quantized(network, plan, fitted_weights), progress, formats)
     axes = {layer.weight: layer.channel_axis for layer in network.layers}
     given = found.activations | {
         name: TensorPlan(Role.WEIGHT, of, plan.tensors[name].rounding, None if of.channels is None else axes[name])
@@ -102,12 +103,12 @@ def _choice(layer: Layer, network: Network, plan: Plan, local: Scheme) -> Choice
     return Choice(Family(np.zeros((1, channels)), lambda _: shared), shared=True)
 
 
-def _quantized(network: Network, plan: Plan) -> dict[str, npt.NDArray[Any]]:
-    """Return the constants of the network in the formats of the plan."""
+def _quantized(network: Network, plan: Plan, without: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return the constants of the network in the formats of the plan, but for those ``without``."""
     found = {}
     for name, value in network.values.items():
         of = plan.tensors.get(name)
-        if of is not None:
+        if of is not None and name not in without:
             found[name] = of.format.quantize(value, of.rounding, of.axis)
     return found
 
