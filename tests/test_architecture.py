@@ -25,7 +25,7 @@ LEVELS = (
     {"passes"},
     {"pipeline", "runtime"},
     {"calibration"},
-    {"data_free", "schemes", "inspection"},
+    {"data_free", "schemes", "inspection", "workload"},
     {"preparation", "reconstruction", "targets"},
     {"conversion", "evaluation"},
     {"search"},

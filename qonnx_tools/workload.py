@@ -1,0 +1,77 @@
+"""The work that a network is under a plan, for its cost."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from qonnx_tools.arithmetic.fixed_point import FixedPoint, common_grid
+from qonnx_tools.arithmetic.formats import Format
+from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.cost import FeatureMap, LayerWork, Work
+from qonnx_tools.feature_maps import kept_maps
+from qonnx_tools.graph import Model
+from qonnx_tools.plan import Plan, Role
+from qonnx_tools.topology import Layer, layers
+
+FLOAT_BITS = 32
+
+
+def work_of(model: Model, plan: Plan) -> Work:
+    """Return the work of ``model`` in the formats of ``plan``.
+
+    A layer whose multiplications are not known for one image counts none.
+
+    Args:
+        model: the canonical graph that the plan is for, without quantizers.
+        plan: what has no format in it counts as float.
+    """
+    graph, formats = model.graph, {name: tensor.format for name, tensor in plan.tensors.items()}
+    tensors: dict[str, Any] = graph.tensors()
+    maps = {name: of for name, of in formats.items() if plan.tensors[name].role is Role.ACTIVATION and name in tensors}
+    kept = kept_maps(graph, lambda tensor: tensor.name if tensor.name in maps else None)
+    return Work(
+        layers=tuple(_layer_work(layer, formats, tensors) for layer in layers(graph)),
+        maps=tuple(FeatureMap(name, _elements(tensors[name]), of.bits) for name, of in maps.items()),
+        kept=kept,
+    )
+
+
+def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any]) -> LayerWork:
+    weights = math.prod(layer.weight_shape)
+    outputs = _elements(tensors[layer.output])
+    weight, result = formats.get(layer.weight), formats.get(layer.result) or formats.get(layer.output)
+    read = [formats.get(name) for name in layer.sources]
+    macs = layer.macs or 0
+    return LayerWork(
+        name=layer.node,
+        macs=macs,
+        fan_in=max(1, macs // outputs) if outputs else 1,
+        weights=weights,
+        biases=math.prod(tensors[layer.bias].shape) if layer.bias else 0,
+        weight_bits=weight.bits if weight else FLOAT_BITS,
+        bias_bits=formats[layer.bias].bits if layer.bias in formats else FLOAT_BITS,
+        input_bits=_common_bits(of for of in read if of is not None) if all(read) else FLOAT_BITS,
+        output_bits=result.bits if result else None,
+        weight_places=_places(weight),
+        input_places=_places(read[0]) if len(read) == 1 else None,
+    )
+
+
+def _common_bits(formats: Iterable[Format]) -> int:
+    """Return the width of the codes that hold the values of all these formats."""
+    known = set(formats)
+    fixed = [of for of in known if isinstance(of, FixedPoint)]
+    if len(known) > 1 and len(fixed) == len(known):
+        return int(common_grid(fixed)[0])
+    return max((of.bits for of in known), default=FLOAT_BITS)
+
+
+def _places(of: Format | None) -> int | None:
+    """Return how many powers of two the magnitudes of a log format may be; None of another."""
+    return (of.count - 1) // of.steps + 1 if isinstance(of, Log) else None
+
+
+def _elements(tensor: Any) -> int:
+    """Return the numbers of one image; 0 where a size is not known."""
+    sizes = (tensor.shape or (0,))[1:]
+    return math.prod(sizes) if all(isinstance(size, int) for size in sizes) else 0
