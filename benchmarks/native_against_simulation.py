@@ -130,6 +130,7 @@ def _wires(simulation: Conversion, native: Conversion) -> list[Wire]:
     found = []
     for node in native.model.graph.nodes:
         origin = origin_of(native.model, node)
+        origin = None if origin is None else origin.parts[-1]
         name = None if origin is None else origin.first(Role.ACTIVATION)
         if origin is not None and name is not None and isinstance(origin.makes, FixedPoint):
             found.append(Wire(_behind_bounds(node).name, quantized[name], origin.makes))

@@ -142,7 +142,8 @@ class _Contents:
             origin, quantizer = origin_of(model, node), quantizer_of(node)
             if origin is not None:
                 self.origins[node.name] = origin
-                self.formats |= {name: _tensor_format(name, line) for name, line in origin.tensors.items()}
+                lines = [item for part in origin.parts for item in part.tensors.items()]
+                self.formats |= {name: _tensor_format(name, line) for name, line in lines}
             elif quantizer is not None:
                 name = node.inputs[0].name
                 self.formats[name] = TensorFormat(name, quantizer.format, quantizer.rounding)
@@ -222,7 +223,7 @@ class _Contents:
             return tensor
         while maker is not None:
             origin = self.origins.get(maker.name)
-            name = None if origin is None else origin.first(Role.ACTIVATION)
+            name = None if origin is None else origin.parts[-1].first(Role.ACTIVATION)
             if name is not None:
                 return gs.Variable(name, dtype=np.float32)
             maker = producer(maker.inputs[0])

@@ -6,7 +6,8 @@ it stands for. That is written, as JSON, into the node's metadata under one key:
     {"node": "conv1", "op": "Conv", "reads": [FORMAT], "makes": FORMAT,
      "tensors": {"conv1.weight": LINE, "conv1.bias": LINE, "relu1": LINE},
      "shapes": {"conv1.weight": [16, 3, 3, 3], "conv1.bias": [16]},
-     "macs": 442368, "safe_accumulator_bits": 20}
+     "macs": 442368, "safe_accumulator_bits": 20,
+     "then": {"node": "add", "op": "Add", ..}}
 
 FORMAT and LINE are a format and a tensor as they stand in a plan: the lines are those that the node carries out.
 """
@@ -18,7 +19,7 @@ from typing import Any
 
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.errors import ConfigError, ModelError
-from qonnx_tools.graph import Model, gs, node_metadata, set_node_metadata
+from qonnx_tools.graph import Model, gs, node_metadata, own_metadata, set_node_metadata
 from qonnx_tools.plan import (
     Role,
     TensorPlan,
@@ -47,6 +48,7 @@ class Origin:
         shapes: shapes of those constants, in the float graph.
         macs: multiplications of one image, of a layer with weights.
         safe_accumulator_bits: the smallest width that no input overflows, where the node's own is narrower.
+        then: what the same node goes on to compute of the codes in the format ``makes``, an addition.
     """
 
     node: str
@@ -57,6 +59,12 @@ class Origin:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     macs: int | None = None
     safe_accumulator_bits: int | None = None
+    then: "Origin | None" = None
+
+    @property
+    def parts(self) -> "tuple[Origin, ...]":
+        """This origin and those of what the node goes on to compute, in order."""
+        return (self, *(self.then.parts if self.then else ()))
 
     def first(self, role: Role) -> str | None:
         """Return the first tensor of that role, or None."""
@@ -69,6 +77,10 @@ class Origin:
 
 def note_origin(node: gs.Node, origin: Origin) -> None:
     """Write ``origin`` into the metadata of ``node``."""
+    set_node_metadata(node, KEY, json.dumps(_document(origin), ensure_ascii=False))
+
+
+def _document(origin: Origin) -> dict[str, Any]:
     document: dict[str, Any] = {
         "node": origin.node,
         "op": origin.op,
@@ -78,31 +90,44 @@ def note_origin(node: gs.Node, origin: Origin) -> None:
         "shapes": origin.shapes,
         "macs": origin.macs,
         "safe_accumulator_bits": origin.safe_accumulator_bits,
+        "then": None if origin.then is None else _document(origin.then),
     }
-    given = {key: value for key, value in document.items() if value not in (None, [], {})}
-    set_node_metadata(node, KEY, json.dumps(given, ensure_ascii=False))
+    return {key: value for key, value in document.items() if value not in (None, [], {})}
 
 
 def origin_of(model: Model, node: gs.Node) -> Origin | None:
     """Return what the metadata of ``node`` say of its origin, or None. Raises ``ModelError`` where they are wrong."""
-    text = node_metadata(model, node).get(KEY)
+    return _read(node, node_metadata(model, node))
+
+
+def origin_noted(node: gs.Node) -> Origin | None:
+    """Return the same of a node that a pass made, or that was loaded, without the model that it is in."""
+    return _read(node, own_metadata(node))
+
+
+def _read(node: gs.Node, metadata: Mapping[str, str]) -> Origin | None:
+    text = metadata.get(KEY)
     if text is None:
         return None
     try:
-        fields = checked(_OriginFields, parse_json(text), "")
-        tensors = {name: tensor_from_json(value, f"tensors['{name}']") for name, value in fields.tensors.items()}
-        return Origin(
-            node=fields.node,
-            op=fields.op,
-            reads=tuple(format_from_json(of, "reads") for of in fields.reads),
-            makes=None if fields.makes is None else format_from_json(fields.makes, "makes"),
-            tensors=tensors,
-            shapes=fields.shapes,
-            macs=fields.macs,
-            safe_accumulator_bits=fields.safe_accumulator_bits,
-        )
+        return _from_document(parse_json(text))
     except ConfigError as error:
         raise ModelError(f"node '{node.name}': its metadata property {KEY} is damaged: {error}") from error
+
+
+def _from_document(document: Any) -> Origin:
+    fields = checked(_OriginFields, document, "")
+    return Origin(
+        node=fields.node,
+        op=fields.op,
+        reads=tuple(format_from_json(of, "reads") for of in fields.reads),
+        makes=None if fields.makes is None else format_from_json(fields.makes, "makes"),
+        tensors={name: tensor_from_json(value, f"tensors['{name}']") for name, value in fields.tensors.items()},
+        shapes=fields.shapes,
+        macs=fields.macs,
+        safe_accumulator_bits=fields.safe_accumulator_bits,
+        then=None if fields.then is None else _from_document(fields.then),
+    )
 
 
 @dataclass(frozen=True)
@@ -115,3 +140,4 @@ class _OriginFields:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     macs: int | None = None
     safe_accumulator_bits: int | None = None
+    then: dict[str, Any] | None = None

@@ -7,6 +7,7 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.graph import Model, from_proto, to_proto
 from qonnx_tools.inspection import inspect
 from qonnx_tools.passes.base import Pass
+from qonnx_tools.passes.fuse_residual_add import FuseResidualAdd
 from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import run_passes
@@ -48,7 +49,9 @@ def lowering(target: str, plan: Plan, *, strict: bool) -> list[Pass]:
     """Return the passes that bring a graph of quantizers to ``target``."""
     if target == SIMULATION:
         return []
-    return [_to_native(plan, strict=strict) if target == NATIVE else _targets()[target]()]
+    if target != NATIVE:
+        return [_targets()[target]()]
+    return [_to_native(plan, strict=strict), FuseResidualAdd()]
 
 
 def _to_native(plan: Plan, *, strict: bool = False) -> LowerToNative:

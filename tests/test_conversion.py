@@ -36,7 +36,7 @@ def plain(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(proto.SerializeToString(), options)
 
 
-LAST = {"native": "lower-to-native", "simulation": "insert-quantizers"}
+LAST = {"native": "fuse-residual-add", "simulation": "insert-quantizers"}
 
 
 @pytest.mark.parametrize("scheme", ["fixed", "log"])

@@ -18,6 +18,7 @@ enum class ScratchUse {
   kAccumulators,
   kJoined,
   kRow,
+  kCodes,
   kCount
 };
 

@@ -15,6 +15,53 @@ std::vector<std::int64_t> Copied(const Tensor& tensor) {
   return {from, from + tensor.shape.Count()};
 }
 
+struct CodeRange {
+  int bits;
+  std::int64_t low;
+  std::int64_t high;
+
+  bool FitsIn(Carrier carrier) const {
+    return low >= LowestOf(carrier) && high <= HighestOf(carrier);
+  }
+  std::string Text() const {
+    return std::to_string(low) + ".." + std::to_string(high) + " of " + std::to_string(bits) +
+           " bits";
+  }
+};
+
+// Attributes bits, signed and narrow.
+CodeRange ReadRange(const Attributes& attributes, const std::string& prefix) {
+  const int bits = attributes.IntWithin((prefix + "bits").c_str(), 0, 32);
+  const bool is_signed = attributes.Bool((prefix + "signed").c_str(), true);
+  const bool narrow = attributes.Bool((prefix + "narrow").c_str(), false);
+  if (narrow && !is_signed) {
+    throw Error("attribute '" + prefix + "narrow' is 1 but '" + prefix +
+                "signed' is 0; only a signed format can be narrow");
+  }
+  if (bits == 0) return {bits, 0, 0};
+  const std::int64_t codes = std::int64_t{1} << (is_signed ? bits - 1 : bits);
+  return {bits, is_signed ? -codes + (narrow ? 1 : 0) : 0, codes - 1};
+}
+
+// The format with attributes lowest, highest and rounding.
+OutputFormat Clipped(const Attributes& attributes, const std::string& prefix,
+                     const CodeRange& range, Carrier carrier) {
+  const std::int64_t lowest = attributes.Int((prefix + "lowest").c_str(), range.low);
+  const std::int64_t highest = attributes.Int((prefix + "highest").c_str(), range.high);
+  const std::int64_t low = std::max(range.low, lowest);
+  const std::int64_t high = std::min(range.high, highest);
+  if (low > high) {
+    throw Error("attributes '" + prefix + "lowest' " + std::to_string(lowest) + " and '" + prefix +
+                "highest' " + std::to_string(highest) + " leave no code");
+  }
+  OutputFormat format;
+  format.carrier = carrier;
+  format.rounding = attributes.IntWithin((prefix + "rounding").c_str(), 0, kRoundings - 1, 0);
+  format.low = static_cast<std::int32_t>(low);
+  format.high = static_cast<std::int32_t>(high);
+  return format;
+}
+
 }  // namespace
 
 Carrier CarrierOf(ort::ElementType type) {
@@ -34,38 +81,29 @@ Carrier ReadCarrier(const Attributes& attributes, const char* name) {
 }
 
 OutputFormat ReadOutputFormat(const Attributes& attributes) {
-  const int bits = attributes.IntWithin("bits", 0, 32);
-  const bool is_signed = attributes.Bool("signed", true);
-  const bool narrow = attributes.Bool("narrow", false);
-  OutputFormat format;
-  format.rounding = attributes.IntWithin("rounding", 0, kRoundings - 1, 0);
-  format.carrier = ReadCarrier(attributes, "to");
-  if (narrow && !is_signed) {
-    throw Error("attribute 'narrow' is 1 but 'signed' is 0; only a signed format can be narrow");
+  const CodeRange range = ReadRange(attributes, "");
+  const Carrier carrier = ReadCarrier(attributes, "to");
+  if (!range.FitsIn(carrier)) {
+    throw Error("attribute 'to' is " + std::string(TypeName(TypeOf(carrier))) +
+                ", which does not hold the codes " + range.Text() + "; choose a wider type");
   }
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-  if (bits > 0) {
-    const std::int64_t codes = std::int64_t{1} << (is_signed ? bits - 1 : bits);
-    low = is_signed ? -codes + (narrow ? 1 : 0) : 0;
-    high = codes - 1;
+  return Clipped(attributes, "", range, carrier);
+}
+
+OutputFormat ReadInnerFormat(const Attributes& attributes, const std::string& prefix) {
+  CodeRange range = ReadRange(attributes, prefix);
+  if (!range.FitsIn(Carrier::kInt32)) {
+    throw Error("attribute '" + prefix + "bits' makes the codes " + range.Text() +
+                ", which int32 does not hold; give it fewer bits");
   }
-  if (low < LowestOf(format.carrier) || high > HighestOf(format.carrier)) {
-    throw Error("attribute 'to' is " + std::string(TypeName(TypeOf(format.carrier))) +
-                ", which does not hold the codes " + std::to_string(low) + ".." +
-                std::to_string(high) + " of " + std::to_string(bits) +
-                " bits; choose a wider type");
+  OutputFormat format = Clipped(attributes, prefix, range, Carrier::kInt32);
+  range.low = format.low;
+  range.high = format.high;
+  for (const ort::ElementType type : kCodeTypes) {
+    if (!range.FitsIn(CarrierOf(type))) continue;
+    format.carrier = CarrierOf(type);
+    break;
   }
-  const std::int64_t lowest = attributes.Int("lowest", low);
-  const std::int64_t highest = attributes.Int("highest", high);
-  low = std::max(low, lowest);
-  high = std::min(high, highest);
-  if (low > high) {
-    throw Error("attributes 'lowest' " + std::to_string(lowest) + " and 'highest' " +
-                std::to_string(highest) + " leave no code");
-  }
-  format.low = static_cast<std::int32_t>(low);
-  format.high = static_cast<std::int32_t>(high);
   return format;
 }
 

@@ -30,6 +30,9 @@ ort::ElementType TypeOf(Carrier carrier);
 
 // Attributes bits, signed, narrow, to, rounding, lowest and highest.
 OutputFormat ReadOutputFormat(const Attributes& attributes);
+// The same of codes inside a node, their attributes named with `prefix`, in the smallest carrier:
+// there is no 'to'.
+OutputFormat ReadInnerFormat(const Attributes& attributes, const std::string& prefix);
 // Attribute `name`: a carrier's element type.
 Carrier ReadCarrier(const Attributes& attributes, const char* name);
 // Attribute accumulator_bits.

@@ -35,7 +35,7 @@ struct OpDefinition {
   void (*infer)(ShapeInference& inference) = nullptr;  // of a CodeOp
 };
 
-inline constexpr std::size_t kMaxInputs = 6;
+inline constexpr std::size_t kMaxInputs = 10;
 inline constexpr const char* kProjectDomain = "qonnx_tools.ops";
 inline constexpr std::initializer_list<const char*> kDialectDomains = {
     "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"};

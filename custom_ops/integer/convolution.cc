@@ -38,6 +38,7 @@ std::atomic<std::uint64_t> runs = 0;
 // Some output channels of some pixels of one group.
 struct Convolution::Task {
   const std::uint8_t* x;
+  const std::uint8_t* residual;
   std::uint8_t* y;
   PanelName panel;
   std::size_t first_pixel;  // of all images, one after the other
@@ -55,26 +56,24 @@ struct Convolution::Block {
 };
 
 Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
-                         Carrier x, const OutputFormat& format, int accumulator_bits,
-                         const ChannelParameters& parameters)
+                         Carrier x, const EndingTerms& terms)
     : geometry_(geometry),
-      y_size_(SizeOf(format.carrier)),
-      ending_(std::in_place, format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+      y_size_(terms.YSize()),
+      residual_size_(terms.ResidualSize()),
+      ending_(std::in_place, terms, AccumulatorBounds(weights, x),
               std::vector<std::int64_t>(weights.rows)) {
   auto packed = std::make_unique<PackedWeights>(
       weights, geometry.groups, geometry.kernel[0] * geometry.kernel[1], x, !ending_->Takes32());
-  ending_.emplace(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+  ending_.emplace(terms, AccumulatorBounds(weights, x),
                   PackingCorrections(weights, x, packed->AreBytes()));
   weights_ = std::move(packed);
   filler_.emplace(geometry, x, weights_->Layout());
 }
 
 Convolution::Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
-                         const LogPlanes& planes, Carrier x, const OutputFormat& format,
-                         int accumulator_bits, const ChannelParameters& parameters)
-    : geometry_(geometry), y_size_(SizeOf(format.carrier)) {
-  ending_.emplace(format, accumulator_bits, parameters, planes.Bounds(codes),
-                  planes.Corrections(codes));
+                         const LogPlanes& planes, Carrier x, const EndingTerms& terms)
+    : geometry_(geometry), y_size_(terms.YSize()), residual_size_(terms.ResidualSize()) {
+  ending_.emplace(terms, planes.Bounds(codes), planes.Corrections(codes));
   weights_ = std::make_unique<LogWeights>(planes, codes, geometry.groups,
                                           geometry.kernel[0] * geometry.kernel[1]);
   filler_.emplace(geometry, x, weights_->Layout());
@@ -112,13 +111,15 @@ void Convolution::Finish(const ImageSize& size, const Task& task, const Block& b
     const std::size_t pixel = (block.first_pixel + done) % out_pixels;
     const std::size_t plane = image * geometry_.groups * geometry_.out_channels + channel;
     const std::size_t count = std::min(out_pixels - pixel, block.pixels - done);
+    const std::size_t at = plane * out_pixels + pixel;
     ending_->Rows(channel * ending_->RowsAChannel(),
                   AccumulatorRows<Sum>{.sums = sums + done,
                                        .pitch = Products::kPitch,
                                        .rows = block.rows,
                                        .count = count,
-                                       .y = task.y + (plane * out_pixels + pixel) * y_size_,
-                                       .y_pitch = out_pixels});
+                                       .y = task.y + at * y_size_,
+                                       .y_pitch = out_pixels},
+                  task.residual + at * residual_size_);
     done += count;
   }
 }
@@ -146,7 +147,8 @@ void Convolution::RunTask(const ImageSize& size, const Task& task) const {
   weights_->Release();
 }
 
-void Convolution::Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const {
+void Convolution::Run(const ImageSize& size, const ConvolutionTensors& tensors,
+                      const Workers& workers) const {
   const std::size_t pixels = size.count * size.out[0] * size.out[1];
   const std::size_t column_groups = Ceil(pixels, kGroup);
   const std::size_t column = weights_->TileSize() / kColumns;
@@ -155,6 +157,10 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
   // Of nearly the same size, and an even number of them, so that two threads share them well.
   std::size_t chunks = Ceil(column_groups, most_groups);
   if (column_groups >= kFewestGroups * 2) chunks = Ceil(chunks, 2) * 2;
+  // Of whole tiles if there are some for each: rows of whole registers finish faster.
+  const bool of_tiles = chunks >= kFewTasks && column_groups >= 2 * chunks * kGroups;
+  const std::size_t step = of_tiles ? kColumns : kGroup;
+  const std::size_t steps = Ceil(pixels, step);
   const std::size_t tasks = chunks * geometry_.groups;
   const std::size_t rows = geometry_.out_channels * ending_->RowsAChannel();
   std::size_t parts = 1;
@@ -168,11 +174,12 @@ void Convolution::Run(const ImageSize& size, const void* x, void* y, const Worke
   const OneThread here;
   (small ? static_cast<const Workers&>(here) : workers).For(tasks * parts, [&](std::size_t index) {
     Task task = {};
-    task.x = static_cast<const std::uint8_t*>(x);
-    task.y = static_cast<std::uint8_t*>(y);
+    task.x = static_cast<const std::uint8_t*>(tensors.x);
+    task.residual = static_cast<const std::uint8_t*>(tensors.residual);
+    task.y = static_cast<std::uint8_t*>(tensors.y);
     task.panel = {run, index / parts / chunks, index / parts % chunks};
-    task.first_pixel = column_groups * task.panel.chunk / chunks * kGroup;
-    const std::size_t end = column_groups * (task.panel.chunk + 1) / chunks * kGroup;
+    task.first_pixel = steps * task.panel.chunk / chunks * step;
+    const std::size_t end = steps * (task.panel.chunk + 1) / chunks * step;
     task.pixels = std::min(pixels, end) - task.first_pixel;
     task.first_row = index % parts * part_rows;
     task.end_row = std::min(task.first_row + part_rows, rows);

@@ -20,11 +20,19 @@
 
 namespace qonnx_tools {
 
+// Tensors of codes. The residual has the shape of y; it is null where nothing is added.
+struct ConvolutionTensors {
+  const void* x;
+  const void* residual;
+  void* y;
+};
+
 // A convolution with its weights packed.
 class ConvolutionPlan {
  public:
   virtual ~ConvolutionPlan() = default;
-  virtual void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const = 0;
+  virtual void Run(const ImageSize& size, const ConvolutionTensors& tensors,
+                   const Workers& workers) const = 0;
 };
 
 class Convolution final : public ConvolutionPlan {
@@ -32,14 +40,13 @@ class Convolution final : public ConvolutionPlan {
   // `weights` are [M, C/group * kernel] in the order of ONNX; or each row of them is two, of an
   // even and an odd accumulator.
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-              const OutputFormat& format, int accumulator_bits,
-              const ChannelParameters& parameters);
+              const EndingTerms& terms);
   // `codes` are log weights, of log codes x in one byte; see LogWeights::Take.
   Convolution(const ConvolutionGeometry& geometry, const WeightMatrix& codes,
-              const LogPlanes& planes, Carrier x, const OutputFormat& format, int accumulator_bits,
-              const ChannelParameters& parameters);
+              const LogPlanes& planes, Carrier x, const EndingTerms& terms);
 
-  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
+  void Run(const ImageSize& size, const ConvolutionTensors& tensors,
+           const Workers& workers) const override;
 
  private:
   struct Task;
@@ -53,6 +60,7 @@ class Convolution final : public ConvolutionPlan {
 
   ConvolutionGeometry geometry_;
   std::size_t y_size_;
+  std::size_t residual_size_;
   std::optional<Ending> ending_;
   std::unique_ptr<Products> weights_;
   std::optional<PanelFiller> filler_;

@@ -11,10 +11,8 @@ namespace {
 
 constexpr std::size_t kShare = 16384;  // elements of one call of a worker, about
 
-Epilogue MakeEpilogue(const WeightMatrix& weights, Carrier x, const OutputFormat& format,
-                      int accumulator_bits, const ChannelParameters& parameters) {
-  return Epilogue(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                  std::vector<std::int64_t>(weights.rows, 0));
+Ending MakeEnding(const WeightMatrix& weights, Carrier x, const EndingTerms& terms) {
+  return Ending(terms, AccumulatorBounds(weights, x), std::vector<std::int64_t>(weights.rows, 0));
 }
 
 // A channel with its padding, as 32-bit codes, its columns divided by column modulo stride.
@@ -48,28 +46,29 @@ void CopyRow(const std::int32_t* from, std::size_t count, std::int32_t* to) {
 }  // namespace
 
 bool Depthwise::Takes(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-                      const OutputFormat& format, int accumulator_bits,
-                      const ChannelParameters& parameters) {
+                      const EndingTerms& terms) {
   constexpr std::size_t kMostFilters = 4;  // of a channel; with more, matrix products are faster
   constexpr std::size_t kMostTaps = 128;
   return geometry.in_channels == 1 && geometry.groups > 1 &&
          geometry.out_channels <= kMostFilters && weights.depth <= kMostTaps &&
-         MakeEpilogue(weights, x, format, accumulator_bits, parameters).Takes32();
+         MakeEnding(weights, x, terms).Takes32();
 }
 
 Depthwise::Depthwise(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-                     const OutputFormat& format, int accumulator_bits,
-                     const ChannelParameters& parameters)
+                     const EndingTerms& terms)
     : geometry_(geometry),
       x_carrier_(x),
-      y_size_(SizeOf(format.carrier)),
-      epilogue_(MakeEpilogue(weights, x, format, accumulator_bits, parameters)) {
+      y_size_(terms.YSize()),
+      residual_size_(terms.ResidualSize()),
+      ending_(MakeEnding(weights, x, terms)) {
   for (const std::int64_t w : weights.values) weights_.push_back(static_cast<std::int32_t>(w));
 }
 
 void Depthwise::RunChannel(const ImageSize& size, const std::size_t* offsets, std::size_t channel,
-                           const std::uint8_t* x, std::uint8_t* y) const {
+                           const ConvolutionTensors& tensors) const {
   const auto& g = geometry_;
+  auto* const y = static_cast<std::uint8_t*>(tensors.y);
+  const auto* const residual = static_cast<const std::uint8_t*>(tensors.residual);
   const auto& kernels = AtSelectedLevel<DepthwiseTable>();
   const auto load = AtSelectedLevel<RequantizeTable>().load32[static_cast<int>(x_carrier_)];
   const Plane plane = PlaneOf(g, size);
@@ -83,7 +82,7 @@ void Depthwise::RunChannel(const ImageSize& size, const std::size_t* offsets, st
   auto* const loaded =
       ScratchOf<std::int32_t>(ScratchUse::kRow, in_pixels + plane.columns + 2 * kDepthwiseSlack);
   auto* const line = loaded + in_pixels + kDepthwiseSlack;
-  load(x, loaded, in_pixels);
+  load(tensors.x, loaded, in_pixels);
   std::fill_n(codes, g.pad_begin[0] * length, 0);
   for (std::size_t row = 0; row < size.in[0]; ++row) {
     std::int32_t* const to = codes + (g.pad_begin[0] + row) * length;
@@ -105,13 +104,16 @@ void Depthwise::RunChannel(const ImageSize& size, const std::size_t* offsets, st
                       .rows = size.out[0],
                       .columns = size.out[1],
                       .sums = sums});
-    epilogue_.Row(filter, sums, y + i * out_pixels * y_size_, out_pixels);
+    const std::size_t at = i * out_pixels;
+    ending_.Rows(filter, AccumulatorRows<std::int32_t>{sums, 0, 1, out_pixels, y + at * y_size_, 0},
+                 residual + at * residual_size_);
   }
 }
 
-void Depthwise::Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const {
+void Depthwise::Run(const ImageSize& size, const ConvolutionTensors& tensors,
+                    const Workers& workers) const {
   const std::size_t in_channel = size.in[0] * size.in[1] * SizeOf(x_carrier_);
-  const std::size_t out_channel = geometry_.out_channels * size.out[0] * size.out[1] * y_size_;
+  const std::size_t out_channel = geometry_.out_channels * size.out[0] * size.out[1];
   const Plane plane = PlaneOf(geometry_, size);
   const std::size_t share =
       std::max<std::size_t>(1, kShare / std::max<std::size_t>(1, plane.rows * plane.columns));
@@ -127,8 +129,10 @@ void Depthwise::Run(const ImageSize& size, const void* x, void* y, const Workers
     const std::size_t end = std::min(channels, (index + 1) * share);
     for (std::size_t channel = index * share; channel < end; ++channel) {
       RunChannel(size, offsets, channel % geometry_.groups,
-                 static_cast<const std::uint8_t*>(x) + channel * in_channel,
-                 static_cast<std::uint8_t*>(y) + channel * out_channel);
+                 {static_cast<const std::uint8_t*>(tensors.x) + channel * in_channel,
+                  static_cast<const std::uint8_t*>(tensors.residual) +
+                      channel * out_channel * residual_size_,
+                  static_cast<std::uint8_t*>(tensors.y) + channel * out_channel * y_size_});
     }
   });
 }

@@ -15,22 +15,23 @@ class Depthwise final : public ConvolutionPlan {
  public:
   // Whether this class computes the convolution.
   static bool Takes(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-                    const OutputFormat& format, int accumulator_bits,
-                    const ChannelParameters& parameters);
+                    const EndingTerms& terms);
 
   Depthwise(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-            const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters);
+            const EndingTerms& terms);
 
-  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
+  void Run(const ImageSize& size, const ConvolutionTensors& tensors,
+           const Workers& workers) const override;
 
  private:
   void RunChannel(const ImageSize& size, const std::size_t* offsets, std::size_t channel,
-                  const std::uint8_t* x, std::uint8_t* y) const;
+                  const ConvolutionTensors& tensors) const;
 
   ConvolutionGeometry geometry_;
   Carrier x_carrier_;
   std::size_t y_size_;
-  Epilogue epilogue_;
+  std::size_t residual_size_;
+  Ending ending_;
   std::vector<std::int32_t> weights_;  // [filter][tap], modulo 2^32
 };
 

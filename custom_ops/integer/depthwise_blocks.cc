@@ -43,9 +43,10 @@ std::vector<Range> AccumulatorRanges(const WeightMatrix& weights, Carrier x,
 // Empty if 32 bits do not hold everything of a filter, or it has a multiplier.
 DepthwiseBlocks::Finishes DepthwiseBlocks::FinishesOf(const WeightMatrix& weights, Carrier x,
                                                       const std::vector<std::int64_t>& corrections,
-                                                      const OutputFormat& format,
-                                                      int accumulator_bits,
-                                                      const ChannelParameters& parameters) {
+                                                      const EndingTerms& terms) {
+  const OutputFormat& format = terms.format;
+  const int accumulator_bits = terms.accumulator_bits;
+  const ChannelParameters& parameters = terms.channels;
   constexpr std::int64_t kLarge = std::int64_t{1} << 40;
   const auto is_large = [](std::int64_t value) { return value >= kLarge || value <= -kLarge; };
   Finishes finishes;
@@ -90,28 +91,28 @@ DepthwiseBlocks::Finishes DepthwiseBlocks::FinishesOf(const WeightMatrix& weight
 
 std::unique_ptr<DepthwiseBlocks> DepthwiseBlocks::Of(const ConvolutionGeometry& geometry,
                                                      const WeightMatrix& weights, Carrier x,
-                                                     const OutputFormat& format,
-                                                     int accumulator_bits,
-                                                     const ChannelParameters& parameters) {
+                                                     const EndingTerms& terms) {
   const bool bytes = SizeOf(x) == 1 && FitUnits(weights, Units::kBytes);
   if (!Kernels().available() || !(bytes || FitUnits(weights, Units::kWords))) return nullptr;
   const auto corrections = PackingCorrections(weights, x, bytes);
-  const Epilogue epilogue(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
-                          corrections);
+  const Epilogue epilogue(terms.format, terms.accumulator_bits, terms.channels,
+                          AccumulatorBounds(weights, x), corrections);
   if (!epilogue.Takes32()) return nullptr;
   return std::unique_ptr<DepthwiseBlocks>(new DepthwiseBlocks(
-      geometry, weights, x, bytes, format, epilogue,
-      FinishesOf(weights, x, corrections, format, accumulator_bits, parameters)));
+      geometry, weights, x, bytes, terms, epilogue, FinishesOf(weights, x, corrections, terms)));
 }
 
 DepthwiseBlocks::DepthwiseBlocks(const ConvolutionGeometry& geometry, const WeightMatrix& weights,
-                                 Carrier x, bool bytes, const OutputFormat& format,
+                                 Carrier x, bool bytes, const EndingTerms& terms,
                                  const Epilogue& epilogue, Finishes finishes)
     : geometry_(geometry),
       taps_(geometry, bytes),
       x_size_(SizeOf(x)),
-      y_size_(SizeOf(format.carrier)),
+      code_size_(SizeOf(terms.format.carrier)),
+      y_size_(terms.YSize()),
+      residual_size_(terms.ResidualSize()),
       epilogue_(epilogue),
+      sum_(terms.sum),
       finishes_(std::move(finishes)),
       fused_(!finishes_.bias.empty()) {
   const auto carrier = static_cast<std::size_t>(x);
@@ -120,6 +121,7 @@ DepthwiseBlocks::DepthwiseBlocks(const ConvolutionGeometry& geometry, const Weig
   pad_small_ = bytes ? pads.small_bytes[carrier] : pads.small_words[carrier];
   const DepthwiseFilters& filters = bytes ? Kernels().bytes : Kernels().words;
   sums_ = filters.sums;
+  const OutputFormat& format = terms.format;
   const bool to_even = format.rounding == static_cast<int>(Rounding::kHalfEven);
   for (const DepthwiseFinish& finish : finishes_.finish) {
     const bool plain = to_even && finish.up == 0 && finish.down == 0;
@@ -142,14 +144,15 @@ DepthwiseBlocks::DepthwiseBlocks(const ConvolutionGeometry& geometry, const Weig
   filter_numbers_ = numbers_.size() / weights.rows;
 }
 
-void DepthwiseBlocks::RunChannel(const DepthwiseMap& map, std::size_t channel, const void* x,
-                                 void* padded, std::uint8_t* y) const {
+void DepthwiseBlocks::RunChannel(const DepthwiseMap& map, std::size_t channel,
+                                 const ConvolutionTensors& tensors, void* padded) const {
   const std::size_t pixels = map.out[0] * map.out[1];
-  (map.padding_count > 0 ? pad_small_ : pad_)(map, x, padded);
+  (map.padding_count > 0 ? pad_small_ : pad_)(map, tensors.x, padded);
   for (std::size_t i = 0; i < geometry_.out_channels; ++i) {
     const std::size_t m = channel * geometry_.out_channels + i;
     const std::int32_t* const numbers = &numbers_[m * filter_numbers_];
-    void* const to = y + i * pixels * y_size_;
+    void* const y = static_cast<std::uint8_t*>(tensors.y) + i * pixels * y_size_;
+    void* const to = sum_ ? Scratch(ScratchUse::kCodes, pixels * code_size_) : y;
     if (fused_) {
       const std::size_t index = finishes_.index[m];
       filters_[index](map, {numbers, &finishes_.finish[index]}, padded, to);
@@ -158,14 +161,18 @@ void DepthwiseBlocks::RunChannel(const DepthwiseMap& map, std::size_t channel, c
       sums_(map, {numbers, nullptr}, padded, sums);
       epilogue_.Row(m, sums, to, pixels);
     }
+    if (sum_) {
+      const auto* const residual = static_cast<const std::uint8_t*>(tensors.residual);
+      sum_->Run({to, residual + i * pixels * residual_size_, y, 1, pixels, 0, 0, 0});
+    }
   }
 }
 
-void DepthwiseBlocks::Run(const ImageSize& size, const void* x, void* y,
+void DepthwiseBlocks::Run(const ImageSize& size, const ConvolutionTensors& tensors,
                           const Workers& workers) const {
   const DepthwiseMap map = DepthwiseMapOf(geometry_, taps_, size, pad_small_ != nullptr);
   const std::size_t in_channel = size.in[0] * size.in[1] * x_size_;
-  const std::size_t out_channel = geometry_.out_channels * size.out[0] * size.out[1] * y_size_;
+  const std::size_t out_channel = geometry_.out_channels * size.out[0] * size.out[1];
   const std::size_t share = std::max<std::size_t>(1, kShare / (map.rows * map.pitch));
   const std::size_t channels = size.count * geometry_.groups;
   workers.For((channels + share - 1) / share, [&](std::size_t index) {
@@ -173,8 +180,11 @@ void DepthwiseBlocks::Run(const ImageSize& size, const void* x, void* y,
     const std::size_t end = std::min(channels, (index + 1) * share);
     for (std::size_t channel = index * share; channel < end; ++channel) {
       RunChannel(map, channel % geometry_.groups,
-                 static_cast<const std::uint8_t*>(x) + channel * in_channel, padded,
-                 static_cast<std::uint8_t*>(y) + channel * out_channel);
+                 {static_cast<const std::uint8_t*>(tensors.x) + channel * in_channel,
+                  static_cast<const std::uint8_t*>(tensors.residual) +
+                      channel * out_channel * residual_size_,
+                  static_cast<std::uint8_t*>(tensors.y) + channel * out_channel * y_size_},
+                 padded);
     }
   });
 }

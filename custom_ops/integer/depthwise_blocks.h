@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "integer/convolution.h"
@@ -19,10 +20,10 @@ class DepthwiseBlocks final : public ConvolutionPlan {
   // Null if the CPU or the numbers do not allow it. Every group must have one input channel.
   static std::unique_ptr<DepthwiseBlocks> Of(const ConvolutionGeometry& geometry,
                                              const WeightMatrix& weights, Carrier x,
-                                             const OutputFormat& format, int accumulator_bits,
-                                             const ChannelParameters& parameters);
+                                             const EndingTerms& terms);
 
-  void Run(const ImageSize& size, const void* x, void* y, const Workers& workers) const override;
+  void Run(const ImageSize& size, const ConvolutionTensors& tensors,
+           const Workers& workers) const override;
 
  private:
   // How each filter finishes, as FinishesOf gives it, or none: then the epilogue finishes.
@@ -33,25 +34,27 @@ class DepthwiseBlocks final : public ConvolutionPlan {
   };
   static Finishes FinishesOf(const WeightMatrix& weights, Carrier x,
                              const std::vector<std::int64_t>& corrections,
-                             const OutputFormat& format, int accumulator_bits,
-                             const ChannelParameters& parameters);
+                             const EndingTerms& terms);
 
   DepthwiseBlocks(const ConvolutionGeometry& geometry, const WeightMatrix& weights, Carrier x,
-                  bool bytes, const OutputFormat& format, const Epilogue& epilogue,
+                  bool bytes, const EndingTerms& terms, const Epilogue& epilogue,
                   Finishes finishes);
 
-  void RunChannel(const DepthwiseMap& map, std::size_t channel, const void* x, void* padded,
-                  std::uint8_t* y) const;
+  void RunChannel(const DepthwiseMap& map, std::size_t channel, const ConvolutionTensors& tensors,
+                  void* padded) const;
 
   ConvolutionGeometry geometry_;
   DepthwiseTaps taps_;
   std::size_t x_size_;
+  std::size_t code_size_;
   std::size_t y_size_;
+  std::size_t residual_size_;
   DepthwisePad pad_;
   DepthwisePad pad_small_;
   DepthwiseFilterKernel sums_;
   std::vector<DepthwiseFilterKernel> filters_;  // of each distinct finish
   Epilogue epilogue_;
+  std::optional<CodeSum> sum_;
   Finishes finishes_;
   bool fused_;  // whether the filters finish
   // What each channel reads lies together: [filter][bias, then the units of its taps].

@@ -1,6 +1,7 @@
 #include "integer/ending.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/level.h"
 #include "core/scratch.h"
@@ -9,6 +10,7 @@
 namespace qonnx_tools {
 namespace {
 
+constexpr std::size_t kAtOnce = 4096;  // codes that wait for their sum, about
 constexpr std::uint64_t kTwo31 = std::uint64_t{1} << 31;
 constexpr std::uint64_t kTwo63 = std::uint64_t{1} << 63;
 
@@ -50,14 +52,17 @@ Epilogue AfterJoining(const OutputFormat& format, int accumulator_bits,
 
 }  // namespace
 
-Ending::Ending(const OutputFormat& format, int accumulator_bits,
-               const ChannelParameters& parameters, const std::vector<std::uint64_t>& bound,
+Ending::Ending(const EndingTerms& terms, const std::vector<std::uint64_t>& bound,
                const std::vector<std::int64_t>& correction)
-    : paired_(ArePairs(parameters, bound)),
-      y_size_(SizeOf(format.carrier)),
-      epilogue_(paired_ ? AfterJoining(format, accumulator_bits, parameters, bound)
-                        : Epilogue(format, accumulator_bits, parameters, bound, correction)) {
+    : paired_(ArePairs(terms.channels, bound)),
+      code_size_(SizeOf(terms.format.carrier)),
+      sum_(terms.sum),
+      epilogue_(paired_ ? AfterJoining(terms.format, terms.accumulator_bits, terms.channels, bound)
+                        : Epilogue(terms.format, terms.accumulator_bits, terms.channels, bound,
+                                   correction)) {
   if (!paired_) return;
+  const ChannelParameters& parameters = terms.channels;
+  const int accumulator_bits = terms.accumulator_bits;
   const std::vector<std::uint64_t> largest = WithBias(parameters, bound);
   const std::uint64_t most = *std::max_element(largest.begin(), largest.end());
   takes32_ = accumulator_bits <= 32 || most < kTwo31;
@@ -93,7 +98,7 @@ template <typename Joined, typename Sum>
 void Ending::PairedRows(std::size_t row, const AccumulatorRows<Sum>& rows) const {
   auto* const joined = ScratchOf<Joined>(ScratchUse::kJoined, rows.count);
   auto* y = static_cast<std::uint8_t*>(rows.y);
-  for (std::size_t i = 0; i < rows.rows; i += 2, y += rows.y_pitch * y_size_) {
+  for (std::size_t i = 0; i < rows.rows; i += 2, y += rows.y_pitch * code_size_) {
     const Sum* const even = rows.sums + i * rows.pitch;
     Join(row + i, even, even + rows.pitch, joined, rows.count);
     epilogue_.Row((row + i) / 2, joined, y, rows.count);
@@ -108,16 +113,62 @@ void Ending::PairedAcross(std::size_t row, const Sum* sums, void* y, std::size_t
   epilogue_.Across(row / 2, joined, y, count / 2);
 }
 
-void Ending::Rows(std::size_t row, const AccumulatorRows<std::int32_t>& rows) const {
+void Ending::CodeRows(std::size_t row, const AccumulatorRows<std::int32_t>& rows) const {
   if (!paired_) return epilogue_.Rows(row, rows);
   if (epilogue_.Takes32()) return PairedRows<std::int32_t>(row, rows);
   PairedRows<std::int64_t>(row, rows);
 }
 
-void Ending::Rows(std::size_t row, const AccumulatorRows<std::int64_t>& rows) const {
+void Ending::CodeRows(std::size_t row, const AccumulatorRows<std::int64_t>& rows) const {
   if (!paired_) return epilogue_.Rows(row, rows);
   PairedRows<std::int64_t>(row, rows);
 }
+
+// The codes of a few rows at a time, so that they are still in the cache when they are added.
+template <typename Sum>
+void Ending::SummedRows(std::size_t row, const AccumulatorRows<Sum>& rows,
+                        const std::uint8_t* residual) const {
+  if constexpr (std::is_same_v<Sum, std::int32_t>) {
+    const NarrowSumParameters* const by = sum_->OfBytes();
+    if (by != nullptr && !paired_ &&
+        epilogue_.SummedRows(row, rows, {*by, residual}, sum_->YIsSigned())) {
+      return;
+    }
+  }
+  auto* const y = static_cast<std::uint8_t*>(rows.y);
+  const std::size_t channels = rows.rows / RowsAChannel();
+  const std::size_t most = std::max<std::size_t>(1, kAtOnce / std::max<std::size_t>(1, rows.count));
+  for (std::size_t first = 0; first < channels; first += most) {
+    const std::size_t some = std::min(most, channels - first);
+    auto* const codes = ScratchOf<std::uint8_t>(ScratchUse::kCodes, some * rows.count * code_size_);
+    const std::size_t first_row = first * RowsAChannel();
+    CodeRows(row + first_row, AccumulatorRows<Sum>{.sums = rows.sums + first_row * rows.pitch,
+                                                   .pitch = rows.pitch,
+                                                   .rows = some * RowsAChannel(),
+                                                   .count = rows.count,
+                                                   .y = codes,
+                                                   .y_pitch = rows.count});
+    const std::size_t at = first * rows.y_pitch;
+    CodePairs pairs = {codes,
+                       residual + at * sum_->BSize(),
+                       y + at * sum_->YSize(),
+                       some,
+                       rows.count,
+                       rows.count,
+                       rows.y_pitch,
+                       rows.y_pitch};
+    if (rows.y_pitch == rows.count) {
+      pairs.count *= some;
+      pairs.rows = 1;
+    }
+    sum_->Run(pairs);
+  }
+}
+
+template void Ending::SummedRows(std::size_t row, const AccumulatorRows<std::int32_t>& rows,
+                                 const std::uint8_t* residual) const;
+template void Ending::SummedRows(std::size_t row, const AccumulatorRows<std::int64_t>& rows,
+                                 const std::uint8_t* residual) const;
 
 void Ending::Across(std::size_t row, std::int32_t* sums, void* y, std::size_t count) const {
   if (!paired_) return epilogue_.Across(row, sums, y, count);

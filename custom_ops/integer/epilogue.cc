@@ -138,6 +138,21 @@ void Epilogue::Rows(std::size_t channel, const AccumulatorRows<std::int32_t>& ro
   }
 }
 
+bool Epilogue::SummedRows(std::size_t channel, const AccumulatorRows<std::int32_t>& rows,
+                          const ByteResidual& residual, bool is_signed) const {
+  const auto& finish = AtSelectedLevel<FinishSumTable>();
+  const int is_unsigned = IsSigned(format_.carrier) ? 0 : 1;
+  const auto narrow = finish.narrow[is_unsigned][is_signed ? 1 : 0];
+  const auto wide = finish.wide32[is_unsigned][is_signed ? 1 : 0];
+  if (narrow == nullptr || SizeOf(format_.carrier) != 1 || fit_ == Fit::kAny) return false;
+  if (fit_ == Fit::kNarrow) {
+    narrow(&narrow_[channel], Fitting(rows, unused32_), residual);
+  } else {
+    wide(&wide_[channel], Fitting(rows, unused32_), residual);
+  }
+  return true;
+}
+
 void Epilogue::Rows(std::size_t channel, const AccumulatorRows<std::int64_t>& rows) const {
   const auto carrier = static_cast<std::size_t>(format_.carrier);
   if (fit_ == Fit::kWide) {

@@ -9,6 +9,7 @@
 
 #include "integer/output_format.h"
 #include "kernels/finish.h"
+#include "kernels/finish_sum.h"
 #include "kernels/requantize.h"
 
 namespace qonnx_tools {
@@ -45,6 +46,10 @@ class Epilogue {
   // Of channel, channel + 1, ...
   void Rows(std::size_t channel, const AccumulatorRows<std::int32_t>& rows) const;
   void Rows(std::size_t channel, const AccumulatorRows<std::int64_t>& rows) const;
+  // The same with bytes added; `rows` lead to the sum, signed or not. False, and nothing is done,
+  // where the level or the numbers do not allow both at once.
+  bool SummedRows(std::size_t channel, const AccumulatorRows<std::int32_t>& rows,
+                  const ByteResidual& residual, bool is_signed) const;
   // All of one channel.
   template <typename Sum>
   void Row(std::size_t channel, const Sum* accumulators, void* y, std::size_t count) const {

@@ -43,15 +43,14 @@ struct MatrixProduct::Task {
   std::size_t rows;
 };
 
-MatrixProduct::MatrixProduct(const WeightMatrix& weights, Carrier x, const OutputFormat& format,
-                             int accumulator_bits, const ChannelParameters& parameters)
+MatrixProduct::MatrixProduct(const WeightMatrix& weights, Carrier x, const EndingTerms& terms)
     : rows_(weights.rows),
       depth_(weights.depth),
       x_carrier_(x),
-      y_size_(SizeOf(format.carrier)),
+      y_size_(terms.YSize()),
       units_(UnitsFor(weights, x)),
       steps_(Ceil(weights.depth, WidthOf(units_))),
-      ending_(format, accumulator_bits, parameters, AccumulatorBounds(weights, x),
+      ending_(terms, AccumulatorBounds(weights, x),
               PackingCorrections(weights, x, AreBytes(units_))),
       wide_(!ending_.Takes32() || !FitUnits(weights, units_)) {
   const auto& multiply = AtSelectedLevel<MultiplyTable>();

@@ -15,8 +15,8 @@ namespace qonnx_tools {
 
 class MatrixProduct {
  public:
-  MatrixProduct(const WeightMatrix& weights, Carrier x, const OutputFormat& format,
-                int accumulator_bits, const ChannelParameters& parameters);
+  // `terms` without a sum.
+  MatrixProduct(const WeightMatrix& weights, Carrier x, const EndingTerms& terms);
 
   void Run(std::size_t count, const void* x, void* y, const Workers& workers) const;
 

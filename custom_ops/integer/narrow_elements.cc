@@ -5,6 +5,7 @@
 
 #include "core/level.h"
 #include "integer/narrow_finish.h"
+#include "kernels/byte_sum.h"
 
 namespace qonnx_tools {
 namespace {
@@ -106,6 +107,11 @@ std::optional<NarrowSum> NarrowSum::Of(Carrier a, int left_a, Carrier b, int lef
                   *finish};
     const auto& kernels = Kernels();
     narrow.run_ = bits == 16 ? kernels.sum16[y] : kernels.sum32[SizeIndex(a)][SizeIndex(b)][y];
+    if (bits == 16 && y == 0 && std::max(left_a, left_b) + left <= kMostByteLeft) {
+      const auto bytes = AtSelectedLevel<ByteSumTable>().run[IsSigned(format.carrier) ? 1 : 0];
+      narrow.of_bytes_ = bytes != nullptr;
+      if (narrow.of_bytes_) narrow.run_ = bytes;
+    }
     narrow.run_on_a_ = bits == 16 ? kernels.affine16[y] : kernels.affine32[SizeIndex(a)][y];
     narrow.run_on_b_ = bits == 16 ? kernels.affine16[y] : kernels.affine32[SizeIndex(b)][y];
     return narrow;

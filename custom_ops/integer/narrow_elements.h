@@ -36,8 +36,11 @@ class NarrowSum {
   static std::optional<NarrowSum> Of(Carrier a, int left_a, Carrier b, int left_b,
                                      std::int64_t shift, const OutputFormat& format);
 
+  void Run(const CodePairs& pairs) const { run_(by_, pairs); }
+  // Where codes are bytes and the multiplication of byte_sum.h serves: its parameters.
+  const NarrowSumParameters* OfBytes() const { return of_bytes_ ? &by_ : nullptr; }
   void Run(const void* a, const void* b, void* y, std::size_t count) const {
-    run_(by_, a, b, y, count);
+    Run({a, b, y, 1, count, 0, 0, 0});
   }
   // With one code of b for all of a, or one of a for all of b.
   void RunWithOneB(const void* a, const void* b, void* y, std::size_t count) const;
@@ -48,6 +51,7 @@ class NarrowSum {
   Carrier b_ = {};
   NarrowSumParameters by_ = {};
   NarrowSumKernel run_ = nullptr;
+  bool of_bytes_ = false;
   NarrowAffineKernel run_on_a_ = nullptr;
   NarrowAffineKernel run_on_b_ = nullptr;
 };

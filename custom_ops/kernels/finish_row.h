@@ -1,4 +1,4 @@
-// FinishRow of finish.cc: one row of accumulators. Included by it only.
+// FinishRow of finish.cc and finish_sum.cc: one row of accumulators. Included by them only.
 //
 // `wraps` says whether any bits are unused, `clips` whether the codes' range is not that of T.
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/byte_lanes.h"
 #include "kernels/finish.h"
 
 #if defined(__AVX512BW__)
@@ -43,16 +44,22 @@ template <typename T>
   }
 }
 
+// 4 times 16 codes that T, of one byte, holds, or saturates them.
+template <typename T, typename Codes>
+[[gnu::always_inline]] inline __m512i FourAsBytes(const Codes& codes) {
+  const __m512i low = _mm512_packs_epi32(codes(0), codes(1));
+  const __m512i high = _mm512_packs_epi32(codes(2), codes(3));
+  const __m512i mixed = std::is_same_v<T, std::int8_t> ? _mm512_packs_epi16(low, high)
+                                                       : _mm512_packus_epi16(low, high);
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, mixed);
+}
+
 // Stores 4 times 16 codes, with fewer instructions.
 template <typename T, typename Codes>
 [[gnu::always_inline]] inline void StoreFour(T* y, const Codes& codes) {
   if constexpr (sizeof(T) == 1) {
-    const __m512i low = _mm512_packs_epi32(codes(0), codes(1));
-    const __m512i high = _mm512_packs_epi32(codes(2), codes(3));
-    const __m512i mixed = std::is_same_v<T, std::int8_t> ? _mm512_packs_epi16(low, high)
-                                                         : _mm512_packus_epi16(low, high);
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    _mm512_storeu_si512(y, _mm512_permutexvar_epi32(order, mixed));
+    _mm512_storeu_si512(y, FourAsBytes<T>(codes));
   } else if constexpr (sizeof(T) == 2) {
     const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     for (int half = 0; half < 2; ++half) {
@@ -67,10 +74,52 @@ template <typename T, typename Codes>
   }
 }
 
-// y[i ..] = code(i, mask): 16 codes, not clipped.
-template <typename T, bool clips, typename Code>
+// Where bytes of y go, after others are added to the codes.
+template <bool is_signed>
+struct SumTo {
+  const ByteSum<is_signed>* sum;
+  const std::uint8_t* residual;
+  std::uint8_t* y;
+};
+
+// to[i ..] = code(i, mask): 16 codes, not clipped, for all i below count that are not done.
+template <typename T, typename Code>
+[[gnu::always_inline]] inline void StoreRest(T* to, std::size_t i, std::size_t count,
+                                             const Code& code) {
+  for (; i + kLanes <= count; i += kLanes) Store(to + i, code(i, 0xffff), 0xffff);
+  const auto rest = static_cast<__mmask16>((1u << (count - i)) - 1);
+  if (rest != 0) Store(to + i, code(i, rest), rest);
+}
+
+template <typename T, bool is_signed, typename Code>
+[[gnu::always_inline]] inline void StoreRest(const SumTo<is_signed>& to, std::size_t i,
+                                             std::size_t count, const Code& code) {
+  if (i == count) return;
+  const __mmask64 some = (std::uint64_t{1} << (count - i)) - 1;
+  const __m512i codes = FourAsBytes<T>([&](int part) __attribute__((always_inline)) {
+    const std::size_t first = i + static_cast<std::size_t>(part) * kLanes;
+    if (first >= count) return _mm512_setzero_si512();
+    return code(first, static_cast<__mmask16>(some >> (16 * part)));
+  });
+  const __m512i residual = _mm512_maskz_loadu_epi8(some, to.residual + i);
+  _mm512_mask_storeu_epi8(to.y + i, some, (*to.sum)(codes, residual));
+}
+
+template <typename T, typename Codes>
+[[gnu::always_inline]] inline void StoreFourAt(T* to, std::size_t i, const Codes& codes) {
+  StoreFour(to + i, codes);
+}
+
+template <typename T, bool is_signed, typename Codes>
+[[gnu::always_inline]] inline void StoreFourAt(const SumTo<is_signed>& to, std::size_t i,
+                                               const Codes& codes) {
+  StoreBytes((*to.sum)(FourAsBytes<T>(codes), LoadBytes(to.residual + i)), to.y + i);
+}
+
+// to[i ..] = code(i, mask): 16 codes of T, not clipped.
+template <typename T, bool clips, typename To, typename Code>
 [[gnu::always_inline]] inline void StoreRow(std::size_t count, std::int32_t lowest,
-                                            std::int32_t highest, T* y, const Code& code) {
+                                            std::int32_t highest, const To& to, const Code& code) {
   const __m512i low = _mm512_set1_epi32(lowest);
   const __m512i high = _mm512_set1_epi32(highest);
   const auto clipped = [&](std::size_t i, __mmask16 mask) __attribute__((always_inline)) {
@@ -80,18 +129,16 @@ template <typename T, bool clips, typename Code>
   };
   std::size_t i = 0;
   for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
-    StoreFour(y + i, [&](int part) __attribute__((always_inline)) {
+    StoreFourAt<T>(to, i, [&](int part) __attribute__((always_inline)) {
       return clipped(i + static_cast<std::size_t>(part) * kLanes, 0xffff);
     });
   }
-  for (; i + kLanes <= count; i += kLanes) Store(y + i, clipped(i, 0xffff), 0xffff);
-  const auto rest = static_cast<__mmask16>((1u << (count - i)) - 1);
-  if (rest != 0) Store(y + i, clipped(i, rest), rest);
+  StoreRest<T>(to, i, count, clipped);
 }
 
-template <typename T, bool wraps, bool clips>
+template <typename T, bool wraps, bool clips, typename To>
 void FinishRow(const NarrowRow& row, const SumRows<std::int32_t>& by, const std::int32_t* sums,
-               T* y) {
+               const To& y) {
   const __m512i bias = _mm512_set1_epi32(row.bias);
   const __m512i constant = _mm512_set1_epi32(row.constant);
   const __m512i look = _mm512_set1_epi32(row.look);
@@ -128,9 +175,9 @@ class WideLanes {
   __m512i addend_, constant_, look_, mask_, shift_;
 };
 
-template <typename T, bool wraps, bool clips>
+template <typename T, bool wraps, bool clips, typename To>
 void FinishRow(const WideRow& row, const SumRows<std::int32_t>& by, const std::int32_t* sums,
-               T* y) {
+               const To& y) {
   const __m512i bias = _mm512_set1_epi32(static_cast<std::int32_t>(row.bias));
   const __m512i multiplier = _mm512_set1_epi64(row.multiplier);
   const __m128i unused = _mm_cvtsi32_si128(by.unused_bits);

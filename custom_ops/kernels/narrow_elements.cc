@@ -47,7 +47,7 @@ void Affine(const NarrowAffineParameters& by, const void* x, void* y, std::size_
 }
 
 template <typename Lane, typename A, typename B, typename Y>
-void Sum(const NarrowSumParameters& by, const void* a, const void* b, void* y, std::size_t count) {
+void Sum(const NarrowSumParameters& by, const CodePairs& pairs) {
   using Lanes = Vector<Modular<Lane>>;
   const auto flip_a = static_cast<Modular<Lane>>(by.flip_a);
   const auto flip_b = static_cast<Modular<Lane>>(by.flip_b);
@@ -55,13 +55,16 @@ void Sum(const NarrowSumParameters& by, const void* a, const void* b, void* y, s
   const int left_b = by.left_b;
   const auto addend = static_cast<Modular<Lane>>(by.addend);
   const Finish<Lane> finish(by.finish);
-  ForLanes<Modular<Lane>>(
-      count, static_cast<Y*>(y),
-      [=](Lanes codes_a, Lanes codes_b) {
-        return reinterpret_cast<Lanes>(
-            finish(((codes_a ^ flip_a) << left_a) + ((codes_b ^ flip_b) << left_b) + addend));
-      },
-      static_cast<const A*>(a), static_cast<const B*>(b));
+  for (std::size_t row = 0; row < pairs.rows; ++row) {
+    ForLanes<Modular<Lane>>(
+        pairs.count, static_cast<Y*>(pairs.y) + row * pairs.y_pitch,
+        [=](Lanes codes_a, Lanes codes_b) {
+          return reinterpret_cast<Lanes>(
+              finish(((codes_a ^ flip_a) << left_a) + ((codes_b ^ flip_b) << left_b) + addend));
+        },
+        static_cast<const A*>(pairs.a) + row * pairs.a_pitch,
+        static_cast<const B*>(pairs.b) + row * pairs.b_pitch);
+  }
 }
 
 template <typename Lane, typename A, typename B, typename Y>

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/code_pairs.h"
+
 namespace qonnx_tools {
 
 // y = clip((t + constant + ((t >> look) & mask)) >> shift, low, high): any rounding.
@@ -42,8 +44,7 @@ struct NarrowProductParameters {  // t = ((a ^ flip_a) - flip_a) * ((b ^ flip_b)
 
 using NarrowAffineKernel = void (*)(const NarrowAffineParameters& by, const void* x, void* y,
                                     std::size_t count);
-using NarrowSumKernel = void (*)(const NarrowSumParameters& by, const void* a, const void* b,
-                                 void* y, std::size_t count);
+using NarrowSumKernel = void (*)(const NarrowSumParameters& by, const CodePairs& pairs);
 using NarrowProductKernel = void (*)(const NarrowProductParameters& by, const void* a,
                                      const void* b, void* y, std::size_t count);
 

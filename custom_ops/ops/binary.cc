@@ -6,42 +6,13 @@
 #include "glue/code_op.h"
 #include "glue/parameter.h"
 #include "glue/shape_inference.h"
+#include "integer/code_sum.h"
 #include "integer/narrow_elements.h"
 #include "kernels/code_elements.h"
 #include "ops/elementwise.h"
 
 namespace qonnx_tools {
 namespace {
-
-constexpr std::uint64_t kTwo63 = std::uint64_t{1} << 63;
-
-// a * 2^left, saturated to 2^63.
-std::uint64_t Shifted(std::uint64_t a, int left) { return a > kTwo63 >> left ? kTwo63 : a << left; }
-
-struct Sum {
-  using Narrow = NarrowSum;
-
-  int left_a = 0;
-  int left_b = 0;
-
-  std::uint64_t Bound(Carrier a, Carrier b) const {
-    const std::uint64_t term_a = Shifted(LargestOf(a), left_a);
-    const std::uint64_t term_b = Shifted(LargestOf(b), left_b);
-    return term_a > kTwo63 - term_b ? kTwo63 : term_a + term_b;
-  }
-  std::optional<Narrow> NarrowOf(Carrier a, Carrier b, std::int64_t shift,
-                                 const OutputFormat& format) const {
-    return Narrow::Of(a, left_a, b, left_b, shift, format);
-  }
-  void operator()(const std::int32_t* a, const std::int32_t* b, std::int32_t* y,
-                  std::size_t count) const {
-    AtSelectedLevel<CodeElementsTable>().add32(a, left_a, b, left_b, y, count);
-  }
-  void operator()(const std::int64_t* a, const std::int64_t* b, std::int64_t* y,
-                  std::size_t count) const {
-    AtSelectedLevel<CodeElementsTable>().add64(a, left_a, b, left_b, y, count);
-  }
-};
 
 struct Product {
   using Narrow = NarrowProduct;
@@ -157,12 +128,12 @@ class FixedAdd final : public CodeOp {
   }
 
   std::unique_ptr<CodeKernel> Prepare(std::span<const Tensor> inputs) const override {
-    const Sum sum = {static_cast<int>(OneInteger("left_a", inputs[2])),
-                     static_cast<int>(OneInteger("left_b", inputs[3]))};
+    const AlignedSum sum = {static_cast<int>(OneInteger("left_a", inputs[2])),
+                            static_cast<int>(OneInteger("left_b", inputs[3]))};
     Tensor shift = inputs[4];
     shift.shape = {};
-    return std::make_unique<BinaryKernel<Sum>>(sum, CarrierOf(inputs[0].type),
-                                               CarrierOf(inputs[1].type), format_, shift);
+    return std::make_unique<BinaryKernel<AlignedSum>>(sum, CarrierOf(inputs[0].type),
+                                                      CarrierOf(inputs[1].type), format_, shift);
   }
 
  private:

@@ -46,10 +46,8 @@ class GemmKernel : public CodeKernel {
 // Of codes as they are.
 class PlainGemm final : public GemmKernel {
  public:
-  PlainGemm(std::size_t channels, const WeightMatrix& weights, Carrier x,
-            const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
-      : GemmKernel(channels, weights.depth),
-        product_(weights, x, format, accumulator_bits, parameters) {}
+  PlainGemm(std::size_t channels, const WeightMatrix& weights, Carrier x, const EndingTerms& terms)
+      : GemmKernel(channels, weights.depth), product_(weights, x, terms) {}
 
  private:
   void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
@@ -62,12 +60,10 @@ class PlainGemm final : public GemmKernel {
 // Of log codes where LogWeights do not take them: of their planes, one after the other.
 class PlanesGemm final : public GemmKernel {
  public:
-  PlanesGemm(const WeightMatrix& codes, std::unique_ptr<LogPlanes> planes,
-             const OutputFormat& format, int accumulator_bits, const ChannelParameters& parameters)
+  PlanesGemm(const WeightMatrix& codes, std::unique_ptr<LogPlanes> planes, const EndingTerms& terms)
       : GemmKernel(codes.rows, codes.depth),
         planes_(std::move(planes)),
-        product_(planes_->Expanded(codes), planes_->Bytes(), format, accumulator_bits, parameters) {
-  }
+        product_(planes_->Expanded(codes), planes_->Bytes(), terms) {}
 
  private:
   void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
@@ -84,10 +80,8 @@ class PlanesGemm final : public GemmKernel {
 // Of log codes: a convolution of images of one pixel.
 class LogGemm final : public GemmKernel {
  public:
-  LogGemm(const WeightMatrix& codes, const LogPlanes& planes, Carrier x, const OutputFormat& format,
-          int accumulator_bits, const ChannelParameters& parameters)
-      : GemmKernel(codes.rows, codes.depth),
-        convolution_(Pixels(codes), codes, planes, x, format, accumulator_bits, parameters) {}
+  LogGemm(const WeightMatrix& codes, const LogPlanes& planes, Carrier x, const EndingTerms& terms)
+      : GemmKernel(codes.rows, codes.depth), convolution_(Pixels(codes), codes, planes, x, terms) {}
 
  private:
   static ConvolutionGeometry Pixels(const WeightMatrix& codes) {
@@ -98,7 +92,7 @@ class LogGemm final : public GemmKernel {
   }
 
   void Multiply(std::size_t count, const void* x, void* y, const Workers& workers) const override {
-    convolution_.Run({count, {1, 1}, {1, 1}}, x, y, workers);
+    convolution_.Run({count, {1, 1}, {1, 1}}, {x, nullptr, y}, workers);
   }
 
   Convolution convolution_;
@@ -107,7 +101,8 @@ class LogGemm final : public GemmKernel {
 class GemmOp final : public WeightedOp {
  public:
   GemmOp(const Attributes& attributes, WeightKind kind)
-      : WeightedOp(attributes, kind), transposed_(attributes.Bool("transB", false)) {}
+      : WeightedOp(attributes, kind, ReadOutputFormat(attributes)),
+        transposed_(attributes.Bool("transB", false)) {}
 
   void CheckParameter(std::size_t input, const Tensor& tensor) const override {
     WeightedOp::CheckParameter(input, tensor);
@@ -133,17 +128,15 @@ class GemmOp final : public WeightedOp {
     }
     const Carrier x = CarrierOf(inputs[0].type);
     const std::size_t channels = weights.rows;
-    const ChannelParameters parameters = ReadChannels(inputs, channels);
+    const EndingTerms terms = TermsOf(inputs, channels);
     auto planes = PlanesOf(weights, x);
     if (!planes) {
-      return std::make_unique<PlainGemm>(channels, Multiplied(std::move(weights)), x, format_,
-                                         accumulator_bits_, parameters);
+      return std::make_unique<PlainGemm>(channels, Multiplied(std::move(weights)), x, terms);
     }
     if (LogWeights::Take(*planes, weights, x)) {
-      return std::make_unique<LogGemm>(weights, *planes, x, format_, accumulator_bits_, parameters);
+      return std::make_unique<LogGemm>(weights, *planes, x, terms);
     }
-    return std::make_unique<PlanesGemm>(weights, std::move(planes), format_, accumulator_bits_,
-                                        parameters);
+    return std::make_unique<PlanesGemm>(weights, std::move(planes), terms);
   }
 
  private:

@@ -49,8 +49,8 @@ WeightMatrix HalfSteps(const WeightMatrix& codes) {
 
 }  // namespace
 
-WeightedOp::WeightedOp(const Attributes& attributes, WeightKind kind)
-    : format_(ReadOutputFormat(attributes)),
+WeightedOp::WeightedOp(const Attributes& attributes, WeightKind kind, const OutputFormat& format)
+    : format_(format),
       accumulator_bits_(ReadAccumulatorBits(attributes)),
       kind_(kind),
       unit_(ReadUnit(attributes, kind)) {}
@@ -88,18 +88,23 @@ WeightMatrix WeightedOp::Multiplied(WeightMatrix w) const {
   return w;
 }
 
-ChannelParameters WeightedOp::ReadChannels(std::span<const Tensor> inputs, std::size_t channels) {
+EndingTerms WeightedOp::TermsOf(std::span<const Tensor> inputs, std::size_t channels) const {
   return {
-      PerChannel("bias", inputs[3], channels, 0), PerChannel("multiplier", inputs[4], channels, 1),
-      PerChannel("addend", inputs[5], channels, 0), PerChannel("shift", inputs[2], channels, 0)};
+      format_,
+      accumulator_bits_,
+      {PerChannel("bias", inputs[3], channels, 0), PerChannel("multiplier", inputs[4], channels, 1),
+       PerChannel("addend", inputs[5], channels, 0), PerChannel("shift", inputs[2], channels, 0)},
+      std::nullopt};
 }
 
-std::vector<Input> WeightedInputs() {
+std::vector<Input> WeightedInputs(bool optional) {
   constexpr auto kAny = ort::ElementType::kUndefined;
-  return {
-      {"x", kAny, false, true, kNarrowCodeTypes},    {"w", kAny, false, false, kNarrowCodeTypes},
-      {"shift", kAny, false, false, kInt64Type},     {"bias", kAny, true, false, kBiasTypes},
-      {"multiplier", kAny, true, false, kInt32Type}, {"addend", kAny, true, false, kInt64Type}};
+  return {{"x", kAny, false, true, kNarrowCodeTypes},
+          {"w", kAny, false, false, kNarrowCodeTypes},
+          {"shift", kAny, false, false, kInt64Type},
+          {"bias", kAny, optional, false, kBiasTypes},
+          {"multiplier", kAny, optional, false, kInt32Type},
+          {"addend", kAny, optional, false, kInt64Type}};
 }
 
 }  // namespace qonnx_tools

@@ -8,7 +8,7 @@
 
 #include "glue/code_attributes.h"
 #include "glue/code_op.h"
-#include "integer/epilogue.h"
+#include "integer/ending.h"
 #include "integer/log_planes.h"
 #include "integer/weights.h"
 
@@ -22,7 +22,8 @@ enum class WeightKind {
 
 class WeightedOp : public CodeOp {
  public:
-  WeightedOp(const Attributes& attributes, WeightKind kind);
+  // `format` is that of the codes that the accumulators become.
+  WeightedOp(const Attributes& attributes, WeightKind kind, const OutputFormat& format);
   ort::ElementType OutputType() const override { return TypeOf(format_.carrier); }
   void CheckParameter(std::size_t input, const Tensor& tensor) const override;
 
@@ -31,18 +32,19 @@ class WeightedOp : public CodeOp {
   std::unique_ptr<LogPlanes> PlanesOf(const WeightMatrix& w, Carrier x) const;
   // What a kernel multiplies with x as it is: two rows a row of w with two steps.
   WeightMatrix Multiplied(WeightMatrix w) const;
-  static ChannelParameters ReadChannels(std::span<const Tensor> inputs, std::size_t channels);
-
-  OutputFormat format_;
-  int accumulator_bits_;
+  // From the parameters of all inputs, of that many output channels.
+  virtual EndingTerms TermsOf(std::span<const Tensor> inputs, std::size_t channels) const;
 
  private:
   std::optional<int> LargestCode() const;  // of log weights
 
+  OutputFormat format_;
+  int accumulator_bits_;
   WeightKind kind_;
   LogUnit unit_ = {};  // of shifts: weight_bits and steps alone
 };
 
-std::vector<Input> WeightedInputs();
+// x, w, shift, bias, multiplier and addend, the last three optional or not.
+std::vector<Input> WeightedInputs(bool optional = true);
 
 }  // namespace qonnx_tools

@@ -26,7 +26,7 @@ from qonnx_tools.graph.edit import (
 from qonnx_tools.graph.evaluate import evaluate_node, node_model, part_model
 from qonnx_tools.graph.export import to_proto, update_shapes
 from qonnx_tools.graph.load import from_proto, load
-from qonnx_tools.graph.metadata import node_metadata, set_node_metadata
+from qonnx_tools.graph.metadata import node_metadata, own_metadata, set_node_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import clean_up, topological_order
 from qonnx_tools.graph.save import save
@@ -57,6 +57,7 @@ __all__ = [
     "node_model",
     "nodes",
     "op_of",
+    "own_metadata",
     "parse",
     "part_model",
     "producer",

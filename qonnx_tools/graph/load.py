@@ -14,6 +14,7 @@ from qonnx_tools.graph.carry import carry
 from qonnx_tools.graph.edit import mark_outputs
 from qonnx_tools.graph.export import update_shapes
 from qonnx_tools.graph.infer import one_line
+from qonnx_tools.graph.metadata import set_node_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.project import is_project_op, plain_domain, register_schemas
 from qonnx_tools.graph.surgeon import gs
@@ -191,6 +192,9 @@ def _surgeon_graph(proto: onnx.ModelProto) -> gs.Graph:
     for name in values:  # gs knows fewer element types than onnx: it gets the arrays below
         bare.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT, dims=[0])
     graph = gs.import_onnx(bare)
+    for node, given in zip(graph.nodes, bare.graph.node, strict=True):
+        for entry in given.metadata_props:
+            set_node_metadata(node, entry.key, entry.value)
     for tensor in [*graph.tensors().values(), *graph.outputs]:
         if isinstance(tensor, gs.Constant):
             tensor.values = values[tensor.name]

@@ -10,7 +10,7 @@ def set_node_metadata(node: gs.Node, key: str, value: str) -> None:
 
 
 def own_metadata(node: gs.Node) -> dict[str, str]:
-    """Return what passes noted on ``node`` since it was made."""
+    """Return what the file said of ``node``, or passes noted on it since."""
     return dict(node.__dict__.get("metadata", {}))
 
 

@@ -4,6 +4,7 @@ A file here that defines an ``Op`` adds that op: its schema is registered with o
 saved models and the shared tests run over it. What an op computes is said in ``qonnx_tools.arithmetic``.
 """
 
+from qonnx_tools.ops._conv_add import ConvAddOp
 from qonnx_tools.ops.op import DOMAIN, DOMAIN_VERSION, QONNX_DOMAINS, Attribute, FormatOp, Input, Op
 from qonnx_tools.ops.table import function_bodies, op_table, register_schemas
 
@@ -12,6 +13,7 @@ __all__ = [
     "DOMAIN_VERSION",
     "QONNX_DOMAINS",
     "Attribute",
+    "ConvAddOp",
     "FormatOp",
     "Input",
     "Op",

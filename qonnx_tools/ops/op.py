@@ -67,6 +67,11 @@ class Op(ABC):
     def doc(self) -> str:
         return type(self).__doc__ or ""
 
+    @property
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Domain and name of the ops of the project that the body calls; none where it is standard ONNX alone."""
+        return ()
+
     @abstractmethod
     def compute(self, inputs: Sequence[npt.NDArray[Any]], attributes: Mapping[str, Any]) -> npt.NDArray[Any]:
         """Compute ``y`` in numpy. Every attribute is present, and every input that has a default."""

@@ -22,9 +22,16 @@ def op_table() -> Mapping[tuple[str, str], Op]:
 
 
 def function_bodies(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.FunctionProto]:
-    """Return the bodies of the ops ``used``, of those that have one, for a default domain of version ``opset``."""
+    """Return the bodies of the ops ``used``, of those that have one, for a default domain of version ``opset``.
+
+    Those of the ops that a body calls come with it, and before it.
+    """
     table = op_table()
-    bodies = [table[key].body(opset) for key in sorted(set(used) & table.keys())]
+    ops: dict[tuple[str, str], Op] = {}
+    for key in sorted(set(used) & table.keys()):
+        ops |= {called: table[called] for called in table[key].calls if called not in ops}
+        ops.setdefault(key, table[key])
+    bodies = [op.body(opset) for op in ops.values()]
     return [body for body in bodies if body is not None]
 
 

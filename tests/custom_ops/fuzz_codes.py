@@ -84,6 +84,27 @@ def convolution(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any
     return [x, w, *finish(source, group * outer)], window | described | output(source)
 
 
+def convolution_add(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any]]:
+    """The same, and others of the shape of its codes added to these."""
+    inputs, attributes = convolution(source, kind)
+    neutral: Inputs = [None, None, None, np.zeros((), np.int64), np.ones((), np.int32), np.zeros((), np.int64)]
+    x, w, *rest = [other if value is None else value for value, other in zip(inputs, neutral, strict=True)]
+    size = [
+        (length + begin + end - dilation * (kernel - 1) - 1) // stride + 1
+        for length, begin, end, dilation, kernel, stride in zip(
+            x.shape[2:],
+            attributes["pads"][: x.ndim - 2],
+            attributes["pads"][x.ndim - 2 :],
+            *(attributes[name] for name in ("dilations", "kernel_shape", "strides")),
+            strict=True,
+        )
+    ]
+    residual = codes(source, (len(x), len(w), *size), source.choice((*DTYPES, np.int32)))
+    shifts = [np.asarray(source.randint(low, 40), np.int64) for low in (0, 0, -9)]
+    inner = {f"conv_{name}": value for name, value in output(source).items() if name != "to"}
+    return [x, w, *rest, residual, *shifts], attributes | inner
+
+
 def gemm(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any]]:
     """A matrix product."""
     depth, out, transposed = source.randint(1, 90), source.randint(1, 90), source.randint(0, 1)
@@ -141,7 +162,7 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
 MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
     f"{kind}{op}": partial(made, kind=kind)
     for kind in ("Fixed", "Shift", "Log")
-    for op, made in (("Conv", convolution), ("Gemm", gemm))
+    for op, made in (("Conv", convolution), ("Gemm", gemm), ("ConvAdd", convolution_add))
 }
 SIMPLE = (
     *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
@@ -189,9 +210,8 @@ def draw(source: random.Random) -> Case:
         spoil(source, inputs, attributes)
     names = ["" if value is None else f"i{position}" for position, value in enumerate(inputs)]
     given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
-    data = 2 if op in ("FixedAdd", "FixedMul") else 1
-    fixed = {name for name in names[data:] if source.random() < 0.85}
-    fixed |= {name for name in names[:data] if source.random() < 0.03}
+    data = {0, 1} if op in ("FixedAdd", "FixedMul") else {0, 6} if op.endswith("ConvAdd") else {0}
+    fixed = {name for at, name in enumerate(names) if source.random() < (0.03 if at in data else 0.85)}
     to = attributes.get("to", 1)
     declared = to if isinstance(to, int) and 0 < to < 12 and source.random() < 0.9 else source.choice((1, 2, 3, 6, 7))
     node = helper.make_node(op, names, ["y"], name="n", domain="qonnx_tools.ops", **attributes)

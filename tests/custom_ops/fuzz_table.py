@@ -114,6 +114,8 @@ def consistent(source: random.Random, op: Op) -> dict[str, Any]:
         "axis": 1,
         "steps": source.randint(1, 2),
     }
+    values |= {"conv_bits": source.randint(0, 31), "conv_signed": source.randint(0, 1), "conv_narrow": 0}
+    values |= {"conv_rounding": source.randint(0, 5)}
     return {wanted.name: values[wanted.name] for wanted in op.attributes if wanted.name in values}
 
 

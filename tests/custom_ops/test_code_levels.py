@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 def test_level(level):
     if lacks(level):
         pytest.skip(f"this CPU has no {level}")
-    names = ("weighted_ops", "log_weights", "convolution_shapes", "depthwise", "code_ops", "narrow_elements")
-    tests = [str(HERE / f"test_{name}.py") for name in (*names, "epilogue")]
+    names = ("weighted_ops", "convolution_add", "log_weights", "convolution_shapes", "depthwise", "code_ops")
+    tests = [str(HERE / f"test_{name}.py") for name in (*names, "narrow_elements", "epilogue")]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)

@@ -13,6 +13,14 @@ LOG = CONV | {"x_bits": 3, "x_signed": 0, "weight_bits": 3, "guard_bits": 6}
 GEMM = OUT | {"accumulator_bits": 32}
 POOL = {"kernel_shape": [2, 2], "to": 2}
 S = i64(4)
+ADD = CONV | {"conv_bits": 8}
+R = np.zeros((1, 6, 3, 3), u8)
+
+
+def conv_add(residual=R, left=0, residual_left=0, shift=4):
+    """The inputs of a convolution with an addition."""
+    return [X, W, S, i64(0), i32(1), i64(0), residual, i64(left), i64(residual_left), i64(shift)]
+
 
 REFUSED = [
     ("FixedConv", [X, W, S], CONV | {"bits": 33}, "attribute 'bits' is 33; it must lie in 0..32"),
@@ -68,6 +76,22 @@ REFUSED = [
     ("LogRequantize", [X, np.array([0, 1, 2])], OUT | {"bits": 3}, "'thresholds' has 0 after 1; give positive"),
     ("LogRequantize", [X, np.arange(1, 128)], OUT | {"to": 2}, "is uint8, which does not hold the codes of 'bits'"),
     ("LogRequantize", [X.astype(i64), np.arange(1, 4)], OUT | {"bits": 3}, "input 'x' is int64; give it as one of"),
+    ("FixedConvAdd", conv_add(), CONV, "attribute 'conv_bits' is missing"),
+    (
+        "FixedConvAdd",
+        conv_add(),
+        ADD | {"conv_bits": 32, "conv_signed": 0},
+        "attribute 'conv_bits' makes the codes 0..4294967295 of 32 bits, which int32 does not hold",
+    ),
+    ("FixedConvAdd", conv_add(), ADD | {"conv_signed": 0, "conv_narrow": 1}, "'conv_narrow' is 1 but 'conv_signed' is"),
+    ("FixedConvAdd", conv_add(), ADD | {"conv_lowest": 5, "conv_highest": 4}, "'conv_highest' 4 leave no code"),
+    ("FixedConvAdd", conv_add(), ADD | {"conv_rounding": 6}, "attribute 'conv_rounding' is 6; it must lie in 0..5"),
+    ("FixedConvAdd", conv_add(), ADD | {"bits": 9}, "is int8, which does not hold the codes -256..255 of 9 bits"),
+    ("FixedConvAdd", conv_add(left=63), ADD, "input 'left' is 63; it must lie in 0..62"),
+    ("FixedConvAdd", conv_add(residual_left=-1), ADD, "input 'residual_left' is -1; it must lie in 0..62"),
+    ("FixedConvAdd", conv_add(shift=63), ADD, "input 'sum_shift' is 63; it must lie in -62..62"),
+    ("FixedConvAdd", conv_add(R.astype(f32)), ADD, "input 'residual' is float32; give it as one of int8, uint8, int16"),
+    ("ShiftConvAdd", conv_add(), ADD, "attribute 'weight_bits' is missing"),
     ("ShiftConv", [X, W, S], CONV, "attribute 'weight_bits' is missing"),
     (
         "ShiftConv",
@@ -112,6 +136,12 @@ REFUSED = [
 ]
 
 REFUSED_AT_RUN = [
+    (
+        "FixedConvAdd",
+        conv_add(R[..., 1:]),
+        ADD,
+        "input 'residual' has shape [1, 6, 3, 2]; the convolution gives [1, 6, 3, 3]",
+    ),
     ("FixedMaxPool", [np.zeros((1, 4, 1, 5), u8)], POOL, "padded too small for a window of 2"),
     ("FixedMaxPool", [np.zeros((1, 4, 5), u8)], POOL, "'x' has shape [1, 4, 5]; kernel_shape of 2 numbers asks for 4"),
     (

@@ -8,7 +8,6 @@ from small_graphs import GRAPHS, V, W, conv, images, model
 from qonnx_tools.conversion import convert
 from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import nodes, op_of, to_proto
-from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.pipeline import run_passes
 from qonnx_tools.runtime import session
@@ -21,7 +20,7 @@ def test_kernels_equal_bodies_references_and_the_simulation(name, scheme, batch_
     body, values = GRAPHS[name]
     source = model(body, **values)
     native = convert(source, scheme=scheme, batch_norm=batch_norm, target="native")
-    assert not [outcome for outcome in native.reports[-1].outcomes if isinstance(outcome, Skip)]
+    assert not native.in_float
     assert {op_of(node) for node in nodes(native.model.graph)}.isdisjoint({"Conv", "Add", "Mul", "AveragePool", "Relu"})
     x = images()
     equality = compare_everywhere(native.model, {"x": x})
@@ -62,7 +61,7 @@ def test_what_has_no_integer_form_stays_in_float_and_is_listed():
     ops = [op_of(node) for node in nodes(conversion.model.graph)]
     assert ops.count("Softmax") == 1
     assert ops.count("qonnx_tools.ops::Dequantize") == 2
-    assert [outcome.node for outcome in conversion.reports[-1].outcomes if isinstance(outcome, Skip)] == ["s"]
+    assert [outcome.node for outcome in conversion.in_float] == ["s"]
     compare_everywhere(conversion.model, {"x": images()})
 
 

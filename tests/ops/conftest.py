@@ -109,6 +109,8 @@ def examples():
     conv, gemm = [maps, filters, *tail(6)], [rows, matrix, *tail(5)]
     sums = {**byte, "accumulator_bits": 24}
     log_unit = {"x_bits": 4, "weight_bits": 4, "steps": 2, "guard_bits": 5}
+    residual = [rng.integers(0, 256, (2, 6, 4, 5)).astype(np.uint8), integer(3), integer(2), integer(2)]
+    added = {**window, **sums, "conv_bits": 7}
     return {
         "FixedQuant": ([floats, integer(3)], {"bits": 5}),
         "LogQuant": ([floats, number(0.5)], {"bits": 5}),
@@ -137,5 +139,8 @@ def examples():
         "ShiftGemm": (gemm, {**sums, "weight_bits": 4}),
         "LogConv": ([maps // 16, *conv[1:]], {**window, **sums, **log_unit}),
         "LogGemm": ([rows // 16, *gemm[1:]], {**sums, **log_unit, "x_signed": 0}),
+        "FixedConvAdd": ([*conv, *residual], added),
+        "ShiftConvAdd": ([*conv, *residual], {**added, "weight_bits": 4}),
+        "LogConvAdd": ([maps // 16, *conv[1:], *residual], {**added, **log_unit}),
         "LogRequantize": ([codes, np.array([1, 5, 9, 20, 33, 60, 127])], {"bits": 4, "to": onnx.TensorProto.INT8}),
     }

@@ -292,6 +292,48 @@ def test_log_conv(check_body, case, seed, unit, output, narrow_accumulator, cons
     )
 
 
+WEIGHTS_OF_SUMS = {
+    "FixedConvAdd": (FixedPoint(8, 0), {}),
+    "ShiftConvAdd": (FixedPoint(4, 0, narrow=True), {"weight_bits": 4, "steps": 2}),
+    "LogConvAdd": (FixedPoint(4, 0, narrow=True), {"weight_bits": 4, "x_bits": 5, "guard_bits": 10}),
+}
+
+
+@settings(deadline=None, max_examples=150)
+@given(windows(), seeds, st.sampled_from(list(WEIGHTS_OF_SUMS)), clipped_outputs(), clipped_outputs(), st.booleans())
+def test_conv_add(check_body, case, seed, op, inner, output, constant):
+    """The body, and the kernels' definition: FixedAdd of what the convolution gives."""
+    window, spatial = case
+    rng = np.random.default_rng(seed)
+    w_format, described = WEIGHTS_OF_SUMS[op]
+    x, w, group = convolution(rng, window, spatial, w_format, FixedPoint(5, 0))
+    shift, bias, multiplier, addend = ending(rng, w.shape[0], 2 ** (13 + w[0].size.bit_length()), inner)
+    conv = {**window, **described, "group": group, "accumulator_bits": int(rng.integers(1, 64, endpoint=True))}
+    whole = [x, w, *(np.asarray(each) for each in (shift, bias, multiplier, addend))]
+    (codes,) = TABLE[op.removesuffix("Add")].reference(whole, {**conv, **inner, "to": 6})
+    residual = random_codes(rng, FixedPoint(int(rng.integers(1, 31)), 0), codes.shape)
+    lefts = [np.array(left) for left in rng.integers(0, 30, 2)]
+    shift = np.array(int(rng.integers(-2, 40)))
+    between = {f"conv_{name}": value for name, value in inner.items() if name != "to"}
+    y = check_body(
+        TABLE[op],
+        [*whole, residual, *lefts, shift],
+        {**conv, **between, **output},
+        constant=("w", "shift", "bias", "multiplier", "addend") if constant else (),
+        onnx_too=seed % 4 == 0,
+    )
+    np.testing.assert_array_equal(y, TABLE["FixedAdd"].reference([codes, residual, *lefts, shift], output)[0])
+
+
+def test_what_is_added_to_a_convolution_has_its_shape(examples):
+    inputs, attributes = examples["FixedConvAdd"]
+    narrow = [*inputs[:6], inputs[6][:, :, :1], *inputs[7:]]
+    with pytest.raises(ConfigError, match=r"'residual' has shape \[2, 6, 1, 5\]; the convolution gives \[2, 6, 4, 5\]"):
+        TABLE["FixedConvAdd"].reference(narrow, attributes)
+    with pytest.raises(ConfigError, match=r"input 'residual_left' has shape \[1\]; give a 0-d tensor"):
+        TABLE["FixedConvAdd"].reference([*inputs[:8], np.array([1]), inputs[9]], attributes)
+
+
 @some
 @given(seeds, log_units(), clipped_outputs(), st.integers(1, 64), st.integers(0, 1), st.integers(0, 3))
 def test_log_gemm(check_body, seed, unit, output, narrow_accumulator, transpose, rows):

@@ -38,6 +38,9 @@ CODES_IN_MODELS = {  # what the ops on codes make of the examples, the batch bei
     "ShiftGemm": (TensorProto.INT8, ["N", 5]),
     "LogConv": (TensorProto.INT8, ["N", 6, 4, 5]),
     "LogGemm": (TensorProto.INT8, ["N", 5]),
+    "FixedConvAdd": (TensorProto.INT8, ["N", 6, 4, 5]),
+    "ShiftConvAdd": (TensorProto.INT8, ["N", 6, 4, 5]),
+    "LogConvAdd": (TensorProto.INT8, ["N", 6, 4, 5]),
     "LogRequantize": (TensorProto.INT8, ["N", 3, 4]),
 }
 
@@ -239,18 +242,23 @@ def test_bodies_are_valid_and_the_same_each_time(key, op, example):
         assert ops.function_bodies([key], 17) == []
         return
     for opset in (13, 17, onnx.defs.onnx_opset_version()):
-        (body,) = ops.function_bodies([key, ("", "Conv"), key], opset)
-        assert (body.domain, body.name) == key
-        assert [(entry.domain, entry.version) for entry in body.opset_import] == [("", opset)]
+        *called, body = ops.function_bodies([key, ("", "Conv"), key], opset)
+        assert [(each.domain, each.name) for each in (*called, body)] == [*op.calls, key]
+        imported = [("", opset), *([(ops.DOMAIN, 1)] if called else [])]
+        assert [(entry.domain, entry.version) for entry in body.opset_import] == imported
+        assert {(node.domain, node.op_type) for node in body.node if node.domain} == set(op.calls)
         assert body.SerializeToString(deterministic=True) == op.body(opset).SerializeToString(deterministic=True)
-        onnx.checker.check_model(model(key, op, example, opset=opset, functions=[body]), full_check=INFERS)
+        functions = [*called, body]
+        onnx.checker.check_model(model(key, op, example, opset=opset, functions=functions), full_check=INFERS)
     with pytest.raises(ConfigError, match="from opset 13 on; the model has 12"):
         ops.function_bodies([key], 12)
 
 
-def test_bodies_come_sorted():
-    found = ops.function_bodies([(ops.DOMAIN, "LogQuant"), (ops.DOMAIN, "FixedQuant")], 17)
-    assert [body.name for body in found] == ["FixedQuant", "LogQuant"]
+def test_bodies_come_sorted_and_after_those_that_they_call():
+    used = ["ShiftConvAdd", "LogQuant", "FixedConvAdd", "FixedConv"]
+    found = ops.function_bodies([(ops.DOMAIN, name) for name in used], 17)
+    names = ["FixedConv", "FixedAdd", "FixedConvAdd", "LogQuant", "ShiftConv", "ShiftConvAdd"]
+    assert [body.name for body in found] == names
 
 
 def test_onnx_reference_can_be_imported_afterwards_and_python_ends_well():

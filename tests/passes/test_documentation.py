@@ -19,4 +19,5 @@ def test_table(repo_root):
         "fold-batch-norm",
         "reduce-batch-norm",
         "separate-layer-inputs",
+        "fuse-residual-add",
     ]
