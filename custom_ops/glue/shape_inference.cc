@@ -1,6 +1,9 @@
 #include "glue/shape_inference.h"
 
 #include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
 
 #include "glue/host.h"
 
@@ -8,6 +11,13 @@ namespace qonnx_tools {
 namespace {
 
 constexpr std::size_t kMaxInts = 64;
+
+// A name for a dimension of which nothing is known, never given twice: onnxruntime takes one without a name for a size
+// of -1, and equal names for equal sizes.
+std::string NewName() {
+  static std::atomic<std::uint64_t> count{0};
+  return "qonnx_tools.unknown." + std::to_string(count++);
+}
 
 }  // namespace
 
@@ -79,7 +89,9 @@ ort::ElementType ShapeInference::To() const {
 void ShapeInference::SetOutput(const InferredShape& shape, ort::ElementType type) {
   std::vector<std::int64_t> dims;
   std::vector<const char*> names;
-  for (const InferredDim& dim : shape) {
+  InferredShape named = shape;
+  for (InferredDim& dim : named) {
+    if (dim.size < 0 && dim.name.empty()) dim.name = NewName();
     dims.push_back(dim.size);
     names.push_back(dim.name.c_str());
   }

@@ -19,6 +19,32 @@ def test_symbolic_dimensions_reach_the_output(make_model, make_session):
     assert session.get_outputs()[0].type == "tensor(float)"
 
 
+def test_dimensions_without_a_name_stay_unknown():
+    """onnxruntime takes a size of -1 at its word where the dimension has no name, and cuts slices by it."""
+    end = np.array([np.iinfo(np.int64).max], np.int64)
+    constants = {"frac": np.int64(1), "first": np.int64([0]), "end": end, "axis": np.int64([2]), "step": np.int64([2])}
+    graph = helper.make_graph(
+        [
+            helper.make_node("FixedQuant", ["x", "frac"], ["a"], domain="qonnx_tools.ops", bits=8),
+            helper.make_node("Slice", ["a", "first", "end", "axis", "step"], ["b"]),
+            helper.make_node("FixedQuant", ["b", "frac"], ["y"], domain="qonnx_tools.ops", bits=8),
+        ],
+        "unknown_sizes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None] * 3)],
+        [helper.make_empty_tensor_value_info("y")],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("qonnx_tools.ops", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    options = ort.SessionOptions()
+    options.register_custom_ops_library(str(library_path()))
+    session = ort.InferenceSession(model.SerializeToString(), options)
+    assert not any(isinstance(size, int) for size in session.get_outputs()[0].shape)
+    for shape in [(1, 2, 5), (3, 4, 8)]:
+        x = np.random.default_rng(1).normal(0, 9, shape).astype(f32)
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.rint(x[:, :, ::2] * 2) / 2)
+
+
 def test_one_session_takes_every_shape_that_the_parameters_fit(make_model, make_session):
     scale = np.array([0.5, 2, 0.25], f32).reshape(3, 1)
     inputs = [np.zeros((1, 3, 1), f32), scale, f32(0), f32(8)]
