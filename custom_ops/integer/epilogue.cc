@@ -98,7 +98,8 @@ Epilogue::Fit Epilogue::FitOf(std::size_t channel, std::uint64_t largest) const 
   const Wide sum = t + (std::uint64_t{1} << shift);
   const bool plain = multiplier == 1 && (addend == 0 || (unused32_ == 0 && unused64_ == 0));
   if (takes32_ && plain && shift <= 30 && sum < kTwo31) return Fit::kNarrow;
-  if (sum >= kTwo63 || (takes32_ && (sum >> shift) + 1 >= kTwo31)) return Fit::kAny;
+  const bool clips32 = takes32_ && SizeOf(format_.carrier) < sizeof(std::int32_t);
+  if (sum >= kTwo63 || (clips32 && (sum >> shift) + 1 >= kTwo31)) return Fit::kAny;
   return Fit::kWide;
 }
 

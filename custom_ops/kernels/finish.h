@@ -25,7 +25,7 @@ struct NarrowRow {
 };
 
 // A row in 64 bits. With 32-bit sums, v and the multiplier are of 32 bits, and so is what is
-// clipped.
+// clipped unless the codes are of 32 bits.
 struct WideRow {
   std::int64_t bias;
   std::int64_t multiplier;

@@ -182,13 +182,19 @@ void FinishRow(const WideRow& row, const SumRows<std::int32_t>& by, const std::i
   const __m512i multiplier = _mm512_set1_epi64(row.multiplier);
   const __m128i unused = _mm_cvtsi32_si128(by.unused_bits);
   const WideLanes lanes(row);
+  const __m512i low = _mm512_set1_epi64(by.low);
+  const __m512i high = _mm512_set1_epi64(by.high);
+  const auto eight = [&](__m512i v) __attribute__((always_inline)) {
+    const __m512i codes = lanes(_mm512_mul_epi32(v, multiplier));
+    if constexpr (sizeof(T) < sizeof(std::int32_t)) return codes;
+    return _mm512_min_epi64(_mm512_max_epi64(codes, low), high);
+  };
   StoreRow<T, clips>(by.count, by.low, by.high, y,
                      [&](std::size_t i, __mmask16 some) __attribute__((always_inline)) {
                        __m512i v = _mm512_add_epi32(_mm512_maskz_loadu_epi32(some, sums + i), bias);
                        if constexpr (wraps) v = Wrapped(v, unused);
-                       const __m512i even = lanes(_mm512_mul_epi32(v, multiplier));
-                       const __m512i odd = lanes(
-                           _mm512_mul_epi32(_mm512_shuffle_epi32(v, _MM_PERM_DDBB), multiplier));
+                       const __m512i even = eight(v);
+                       const __m512i odd = eight(_mm512_shuffle_epi32(v, _MM_PERM_DDBB));
                        return _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
                      });
 }
