@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.log import Log
 from qonnx_tools.errors import ConfigError, UnsupportedError
 from qonnx_tools.graph import disconnect, gs, is_constant, nodes, op_of
@@ -113,9 +113,12 @@ class _Lowering:
         return f"; its accumulator has {bits} bits, {origin.safe_accumulator_bits} are safe: sums can wrap"
 
     def settle(self, tensor: Any, pending: Pending) -> Coded:
-        """Give a result that several nodes read, or that leaves the integer part, 32-bit codes."""
+        """Give a result that several nodes read, or that leaves the integer part, 32-bit codes.
+
+        Bits below the finest format that there is are rounded off.
+        """
         whole = int((pending.width - pending.grid).max())
-        frac = min(int(pending.grid.max()), SETTLED_BITS - whole)
+        frac = min(int(pending.grid.max()), SETTLED_BITS - whole, FRAC_RANGE[1])
         coded = self._emit(pending, FixedPoint(SETTLED_BITS, frac), "half_even", tensor)
         self.states[id(tensor)] = coded
         return coded

@@ -52,7 +52,8 @@ class MulRule(Rule):
         grid = per_tensor(a_format.frac) + per_tensor(b_format.frac)
 
         def emit(target: Target) -> Any:
-            shift = context.emitter.constant(f"{node.name}.shift", grid - target.frac, np.int64)
+            down = min(grid - target.frac, MOST_SHIFT)  # beyond, the result rounds in the same way
+            shift = context.emitter.constant(f"{node.name}.shift", down, np.int64)
             inputs = [a.tensor, b.tensor, shift]
             return context.emitter.node("FixedMul", inputs, target.attributes, node.outputs[0], target.format.carrier)
 

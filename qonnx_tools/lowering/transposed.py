@@ -164,7 +164,8 @@ def _interleaved(codes: Any, node: gs.Node, stride: int, phases: list[Phases], m
         attributes = {"blocksize": stride, "mode": "CRD"}
         codes = moved("DepthToSpace", attributes, [codes], output, make)
     elif stride > 1:
-        for op, value in (("Reshape", [0, channels, stride, -1]), ("Transpose", None), ("Reshape", [0, channels, -1])):
+        apart, joined = _sizes(node, stride, phases[0], channels)
+        for op, value in (("Reshape", apart), ("Transpose", None), ("Reshape", joined)):
             sizes = [] if value is None else [make.constant(f"{node.name}.phases", value, np.int64)]
             order = {"perm": [0, 1, 3, 2]} if value is None else {}
             codes = make.node(op, [codes, *sizes], order, output, codes.dtype, domain="", shape=[])
@@ -177,3 +178,15 @@ def _interleaved(codes: Any, node: gs.Node, stride: int, phases: list[Phases], m
         ]
         codes = make.node("Slice", [codes, *parts], {}, output, codes.dtype, domain="")
     return codes
+
+
+def _sizes(node: gs.Node, stride: int, phases: Phases, channels: int) -> tuple[list[int], list[int]]:
+    """Return the sizes of one dimension with its phases apart, [N, M, stride, Q], and joined, [N, M, Q * stride].
+
+    What is left to be inferred is the batch, so that it may be empty; the length where that is not known.
+    """
+    length = node.inputs[0].shape[2]
+    if not isinstance(length, int):
+        return [0, channels, stride, -1], [0, channels, -1]
+    positions = length + phases.begin + phases.end - phases.size + 1
+    return [-1, channels, stride, positions], [-1, channels, positions * stride]

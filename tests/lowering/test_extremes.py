@@ -6,6 +6,7 @@ from native_runs import compare_everywhere
 
 from qonnx_tools.conversion import convert
 from qonnx_tools.graph import from_proto, parse
+from qonnx_tools.runtime import session
 
 NET = """
     <ir_version: 8, opset_import: ["" : 17]>
@@ -46,3 +47,23 @@ def test_a_branch_of_next_to_nothing_beside_another(size, scheme):
 def test_a_sum_of_what_does_not_fit_one_grid_stays_in_float(size):
     reasons = converted("Add", size)
     assert any("bits on one grid; give its inputs closer formats" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-36, 1e-30])
+@pytest.mark.parametrize("other", ["x", "z"])
+@pytest.mark.parametrize("scheme", ["fixed", "log"])
+def test_a_product_below_the_finest_format_is_rounded_to_it(size, other, scheme):
+    """Its own grid is finer than 2**-126, which no format has."""
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    net (float[N, 3, 5, 5] x) => (float[N, 3, 5, 5] y) <float[3, 3, 3, 3] w>
+    {{ z = Conv <pads = [1, 1, 1, 1]> (x, w) y = Mul (z, {other}) }}
+    """
+    random = np.random.default_rng(4)
+    w = (random.normal(size=(3, 3, 3, 3)) * size).astype(np.float32)
+    x = random.normal(size=(2, 3, 5, 5)).astype(np.float32)
+    native = convert(parse(text.format(other=other), w=w), scheme=scheme)
+    assert not native.in_float
+    found = compare_everywhere(native.model, {"x": x}).kernels["y"]
+    expected = session(convert(parse(text.format(other=other), w=w), scheme=scheme, target="simulation").model)
+    assert np.abs(found - expected.run(None, {"x": x})[0]).max() <= 2.0**-127

@@ -113,6 +113,15 @@ def test_it_is_lowered(name, scheme, batch_norm):
         assert np.abs(equality.kernels["y"] - simulated).max() <= 0.02 * np.abs(simulated).max()
 
 
+@pytest.mark.parametrize("name", [name for name in LOWERED if name.startswith("transposed")])
+def test_transposed_convolutions_take_an_empty_batch(name):
+    proto, feeds = source(*LOWERED[name])
+    runner = session(convert(proto, strict=True).model)
+    (full,) = runner.run(None, feeds)
+    (empty,) = runner.run(None, {key: value[:0] for key, value in feeds.items()})
+    assert empty.shape == (0, *full.shape[1:])
+
+
 @pytest.mark.parametrize("name", LEFT)
 def test_it_stays_in_float_for_a_reason(tmp_path, name):
     *parts, reason = LEFT[name]
