@@ -129,7 +129,7 @@ def cost_of(work: Work) -> Cost:
         ),
         multiplier_input_cost=sum(layer.macs * layer.weight_bits * layer.input_bits for layer in work.layers),
         shift_add_cost=sum(layer.macs * adders(layer) for layer in work.layers),
-        bit_operations=sum(layer.macs * _bit_operations(layer) for layer in work.layers),
+        bit_operations=sum(layer.macs * bit_operations(layer) for layer in work.layers),
         accumulator_cost=sum(layer.macs * accumulator_bits(layer) for layer in work.layers),
     )
 
@@ -170,10 +170,11 @@ def adders(layer: LayerWork) -> int:
     return max(layer.weight_bits, layer.input_bits) + _rows(places) * places + accumulator
 
 
-def _rows(places: int) -> int:
-    return math.ceil(math.log2(places)) if places > 1 else 0
-
-
-def _bit_operations(layer: LayerWork) -> float:
+def bit_operations(layer: LayerWork) -> float:
+    """Return the bit operations of one product: b_w b_x + b_w + b_x + log2(fan-in)."""
     product = layer.weight_bits * layer.input_bits + layer.weight_bits + layer.input_bits
     return product + math.log2(layer.fan_in)
+
+
+def _rows(places: int) -> int:
+    return math.ceil(math.log2(places)) if places > 1 else 0

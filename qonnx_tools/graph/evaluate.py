@@ -21,7 +21,7 @@ def node_model(
 
     Args:
         node: the node; it stays where it is.
-        inputs: examples of the tensors that become inputs of the model; only their type and rank count.
+        inputs: examples of the tensors that become inputs of the model: their sizes count, but for the first.
         opsets: version by domain.
         constants: the tensors that become initializers.
     """
@@ -38,7 +38,8 @@ def part_model(
 ) -> onnx.ModelProto:
     """Return a model of some nodes of a graph, in order, with ``outputs`` by name; see :func:`node_model`."""
     interface = [
-        onnx.helper.make_tensor_value_info(name, onnx_type(x.dtype), [None] * x.ndim) for name, x in inputs.items()
+        onnx.helper.make_tensor_value_info(name, onnx_type(x.dtype), [None, *x.shape[1:]][: x.ndim])
+        for name, x in inputs.items()
     ]
     graph = onnx.helper.make_graph(
         [node_proto(node) for node in part],

@@ -26,11 +26,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Product:
-    """What depends on two decisions: ``cost`` times the product of their widths."""
+    """What depends on two decisions: ``costs[i][j]`` for width i of ``one`` and width j of ``other``."""
 
     one: str
     other: str
-    cost: float
+    costs: tuple[tuple[float, ...], ...]
 
 
 def allocate(decisions: Sequence[Decision], products: Sequence[Product], budget: float) -> dict[str, int]:
@@ -54,7 +54,7 @@ def allocate(decisions: Sequence[Decision], products: Sequence[Product], budget:
     for product in products:
         (start, one), (other_start, other) = at[product.one], at[product.other]
         pairs = np.arange(len(one.widths) * len(other.widths)).reshape(len(one.widths), -1) + len(costs)
-        costs += [product.cost * a * b for a in one.widths for b in other.widths]
+        costs += [cost for row in product.costs for cost in row]
         rows += [
             ({**dict.fromkeys(map(int, pairs[k]), 1.0), int(start) + k: -1.0}, 0.0, 0.0) for k in range(len(one.widths))
         ]

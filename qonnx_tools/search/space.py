@@ -1,0 +1,93 @@
+"""What a search chooses: a width for the weights and the bias of each layer, and for each activation."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from qonnx_tools.graph import Model
+from qonnx_tools.plan import Plan
+from qonnx_tools.schemes.base import Scheme
+from qonnx_tools.schemes.network import Network
+from qonnx_tools.schemes.overrides import Override
+from qonnx_tools.topology import Layer
+
+WEIGHTS, BIAS, ACTIVATION = "weights", "bias", "activation"
+KINDS = {WEIGHTS: "weight_bits", BIAS: "bias_bits", ACTIVATION: "activation_bits"}
+"""What is chosen, and the option of a scheme that sets it."""
+
+Widths = Mapping[str, int]
+"""A width for the key of every choice."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One width to choose.
+
+    Attributes:
+        kind: WEIGHTS, BIAS or ACTIVATION.
+        name: of the layer, or of the first activation of a wire.
+        tensors: that get the width: more than one where a wire carries several activations side by side.
+        widths: to choose from, ascending.
+    """
+
+    kind: str
+    name: str
+    tensors: tuple[str, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} of {self.name}"
+
+
+@dataclass(frozen=True)
+class Space:
+    """A network to choose widths for: its canonical graph, as a scheme sees it, and the choices in graph order."""
+
+    model: Model
+    network: Network
+    scheme: Scheme
+    choices: tuple[Choice, ...]
+
+    @classmethod
+    def of(cls, model: Model, network: Network, scheme: Scheme, widths: Mapping[str, tuple[int, ...]]) -> "Space":
+        """Return what there is to choose; ``widths`` gives those of each kind, ascending."""
+        return cls(model, network, scheme, tuple(_choices(network, widths)))
+
+    def widest(self) -> dict[str, int]:
+        """Return the largest width for every choice."""
+        return {choice.key: choice.widths[-1] for choice in self.choices}
+
+    def scheme_with(self, widths: Widths) -> Scheme:
+        """Return the scheme with these widths."""
+        overrides = [
+            Override(tensor, {KINDS[choice.kind]: str(widths[choice.key])})
+            for choice in self.choices
+            for tensor in choice.tensors
+        ]
+        return dataclasses.replace(self.scheme, overrides=(*self.scheme.overrides, *overrides))
+
+    def plan(self, widths: Widths) -> Plan:
+        """Return the plan that the scheme proposes with these widths, weights rounded to nearest."""
+        return self.scheme_with(widths).propose(self.network)
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer by the name of its node."""
+        return next(layer for layer in self.network.layers if layer.node == name)
+
+
+def _choices(network: Network, widths: Mapping[str, tuple[int, ...]]) -> Iterable[Choice]:
+    seen: set[str] = set()
+    for name in network.histograms:
+        wire = network.wire(name)
+        if wire[0] not in seen and name in wire:
+            seen.add(wire[0])
+            yield Choice(ACTIVATION, wire[0], wire, widths[ACTIVATION])
+    for layer in network.layers:
+        if layer.weight in seen:
+            continue  # a tensor that two layers share
+        seen.add(layer.weight)
+        yield Choice(WEIGHTS, layer.node, (layer.weight,), widths[WEIGHTS])
+        if layer.bias is not None and layer.bias not in seen:
+            seen.add(layer.bias)
+            yield Choice(BIAS, layer.node, (layer.bias,), widths[BIAS])
