@@ -48,7 +48,7 @@ class Origin:
         shapes: shapes of those constants, in the float graph.
         macs: multiplications of one image, of a layer with weights.
         safe_accumulator_bits: the smallest width that no input overflows, where the node's own is narrower.
-        then: what the same node goes on to compute of the codes in the format ``makes``, an addition.
+        then: what the same node goes on to compute of the codes in the format ``makes``: an addition, a product.
     """
 
     node: str

@@ -8,6 +8,7 @@ from qonnx_tools.graph import Model, from_proto, to_proto
 from qonnx_tools.inspection import inspect
 from qonnx_tools.passes.base import Pass
 from qonnx_tools.passes.fuse_residual_add import FuseResidualAdd
+from qonnx_tools.passes.fuse_tables import FuseTables
 from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.passes.registry import registered_passes
 from qonnx_tools.pipeline import run_passes
@@ -51,7 +52,7 @@ def lowering(target: str, plan: Plan, *, strict: bool) -> list[Pass]:
         return []
     if target != NATIVE:
         return [_targets()[target]()]
-    return [_to_native(plan, strict=strict), FuseResidualAdd()]
+    return [_to_native(plan, strict=strict), FuseTables(), FuseResidualAdd()]
 
 
 def _to_native(plan: Plan, *, strict: bool = False) -> LowerToNative:

@@ -19,5 +19,6 @@ def test_table(repo_root):
         "fold-batch-norm",
         "reduce-batch-norm",
         "separate-layer-inputs",
+        "fuse-tables",
         "fuse-residual-add",
     ]

@@ -141,6 +141,10 @@ def test_a_conversion_ends_with_it():
     """
     source = parse(text, v=np.random.default_rng(0).normal(size=(3, 3, 3, 3)).astype(np.float32))
     conversion = convert(source)
-    assert [report.name for report in conversion.reports][-2:] == ["lower-to-native", "fuse-residual-add"]
+    assert [report.name for report in conversion.reports][-3:] == [
+        "lower-to-native",
+        "fuse-tables",
+        "fuse-residual-add",
+    ]
     ops = [op_of(node).removeprefix(f"{DOMAIN}::") for node in nodes(conversion.model.graph)]
     assert ops == ["Quantize", "FixedConv", "FixedConvAdd", "Dequantize"]
