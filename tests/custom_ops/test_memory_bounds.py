@@ -23,6 +23,13 @@ def depthwise(height, width, kernel, stride, dtype, output, channels=3):
     return "FixedConv", inputs, window | output | {"accumulator_bits": 32}, 1
 
 
+def added(height, width, channels, output):
+    window = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0] * 4, "dilations": [1, 1], "group": 1}
+    inputs = [codes((1, 8, height, width)), codes((channels, 8, 1, 1)), np.int64(7), np.int64(0), np.int32(1)]
+    inputs += [np.int64(0), codes((1, channels, height, width)), np.int64(0), np.int64(1), np.int64(1)]
+    return "FixedConvAdd", inputs, window | output | {"accumulator_bits": 32, "conv_bits": 8}, 1
+
+
 def pool(height, width, kernel, stride, pad):
     window = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [pad] * 4, "dilations": [1, 1]}
     return "FixedMaxPool", [codes((1, 2, height, width))], window | {"to": 3}, 1
@@ -33,6 +40,7 @@ CASES = [
     *(depthwise(*size, kernel, stride, np.int8, BYTE) for size in SIZES for kernel in (3, 5) for stride in (1, 2)),
     *(depthwise(*size, 3, stride, np.int16, SHORT) for size in SIZES for stride in (1, 2)),
     *(depthwise(*size, 3, 1, np.uint8, {"bits": 32, "to": 6}) for size in SIZES),
+    *(added(*size, channels, output) for size in SIZES for channels in (3, 40) for output in (BYTE, SHORT)),
     *(pool(*size, 1, 1, 0) for size in SIZES),
     *(pool(*size, 3, 2, 1) for size in SIZES),
     *(
