@@ -38,7 +38,7 @@ NATIVES = (*TRAINED, Native("fixed 8/16", {"activation_bits": 16}), Native("fixe
 def graphs(model: Path, folder: Path, natives: tuple[Native, ...], python: Path | None) -> Iterator[tuple[str, Path]]:
     """Yield each kind of graph with its file in ``folder``, the float model itself first.
 
-    Formats come without data; speed depends on them little if at all. With ``python``, the interpreter that runs onnxruntime's
+    Formats come without data; speed depends on them little if at all. With ``python``, which runs onnxruntime's
     quantization, there is onnxruntime's own 8-bit graph too, calibrated on random images: QDQ with uint8 activations
     and int8 weights per channel, its fastest form on x86.
     """

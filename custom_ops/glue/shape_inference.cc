@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxInts = 64;
 
-// A name for a dimension of which nothing is known, never given twice: onnxruntime takes one without a name for a size
-// of -1, and equal names for equal sizes.
+// A name for a dimension of which nothing is known, never given twice: onnxruntime takes one
+// without a name for a size of -1, and equal names for equal sizes.
 std::string NewName() {
   static std::atomic<std::uint64_t> count{0};
   return "qonnx_tools.unknown." + std::to_string(count++);

@@ -7,7 +7,7 @@ leaves; for a network that is no classifier, noise over signal of its outputs.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,14 @@ class DamageContext:
     images: tuple[Floats, ...]
 
 
+def damages(context: DamageContext, keys: Iterable[str]) -> Iterator[tuple[str, Damage]]:
+    """Yield the key and the damages of each of these choices, in graph order, in one pass."""
+    yield from _Pass(context.space, context.images).run(set(keys))
+
+
 def measure_damage(context: DamageContext, keys: tuple[str, ...]) -> dict[str, Damage]:
-    """Return the damage of every width of the choices of these keys."""
-    return dict(_Pass(context.space, context.images).run(set(keys)))
+    """Return what :func:`damages` yields."""
+    return dict(damages(context, keys))
 
 
 class _Pass:
@@ -55,6 +60,7 @@ class _Pass:
         run_passes(self._model, [InsertQuantizers(_activations(self._plan))])
         self._walk = Walk(self._model, images, _constants(space, self._plan))
         self._of_node = _by_node(space)
+        self._plans: dict[tuple[str, int], Plan] = {}
         self._reference: Batches = []
         self._base = 0.0
 
@@ -100,7 +106,7 @@ class _Pass:
         }
         if choice.kind == ACTIVATION:
             for width in choice.widths:
-                plan = self._space.plan(self._space.widest() | {choice.key: width}).tensors[node.inputs[0].name]
+                plan = self._plan_with(ACTIVATION, width).tensors[node.inputs[0].name]
                 other = quantizer_node(detached(node.inputs[0]), detached(node.outputs[0]), node.name, plan)
                 yield width, self._walk.run(other, fed)
             return
@@ -112,19 +118,28 @@ class _Pass:
         """Yield each width, and what it makes of the constants of a layer."""
         space = self._space
         layer = space.layer(choice.name)
-        schemes = [space.scheme_with(space.widest() | {choice.key: width}) for width in choice.widths]
         view = LayerView.of(node, layer.weight_shape) if choice.kind == WEIGHTS else None
         if view is None:
             for width in choice.widths:
-                plan = space.plan(space.widest() | {choice.key: width})
+                plan = self._plan_with(choice.kind, width)
                 yield width, {name: _rounded(space, plan, name) for name in choice.tensors}
             return
         weights = space.network.values[layer.weight]
         rows = np.moveaxis(weights, layer.channel_axis, 0).reshape(weights.shape[layer.channel_axis], -1)
+        schemes = [space.scheme_with({**space.widest(), choice.key: width}) for width in choice.widths]
         families = [scheme.at_layer(layer, space.network.layers).weight_family(rows) for scheme in schemes]
         fitted = fit_layer(self._walk, node, view, [Formats(family) for family in families])
         for width, each in zip(choice.widths, fitted, strict=True):
             yield width, each.values
+
+    def _plan_with(self, kind: str, width: int) -> Plan:
+        """Return the plan in which all choices of a kind have that width, where they may: none looks at the others."""
+        if (kind, width) not in self._plans:
+            own = {
+                choice.key: width for choice in self._space.choices if choice.kind == kind and width in choice.widths
+            }
+            self._plans[kind, width] = self._space.plan({**self._space.widest(), **own})
+        return self._plans[kind, width]
 
     def _tail(self, part: Sequence[gs.Node]) -> "_Tail":
         return _Tail(self._model, part, self._walk.constant, {})

@@ -37,6 +37,7 @@ class Measured:
         lost: images that the float model alone has right.
         won: images that the plan alone has right.
         total: images.
+        file: of the plan, in the folder of the search.
     """
 
     widths: Widths
@@ -45,6 +46,7 @@ class Measured:
     lost: int
     won: int
     total: int
+    file: str
 
     @property
     def loss(self) -> float:
@@ -80,7 +82,7 @@ class Joint:
             self.evaluations += 1
         counts = self._journal[key]
         work = work_of(self._space.model, plan)
-        return Measured(dict(widths), plan, work, counts["lost"], counts["won"], counts["total"])
+        return Measured(dict(widths), plan, work, counts["lost"], counts["won"], counts["total"], path.name)
 
     def pairs(self, plan: Plan, images: Images) -> Iterator[tuple[Right, Right]]:
         """Yield, batch after batch, which images the float model has right, and which the native graph of ``plan``.

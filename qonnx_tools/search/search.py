@@ -1,7 +1,7 @@
 """``qonnx search``: the cheapest plan within an accuracy budget."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,14 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.preparation import Prepared, Source, look_at, open_images, prepare
 from qonnx_tools.schemes.base import make_scheme
 from qonnx_tools.search.acceptance import Verdict, accept
-from qonnx_tools.search.damage import DamageContext, measure_damage
+from qonnx_tools.search.damage import DamageContext, damages, measure_damage
 from qonnx_tools.search.descent import descend
 from qonnx_tools.search.images import Parts
 from qonnx_tools.search.joint import Joint, Measured
 from qonnx_tools.search.journal import Journal
 from qonnx_tools.search.objective import Objective
 from qonnx_tools.search.space import ACTIVATION, BIAS, WEIGHTS, Space, Widths
-from qonnx_tools.search.workers import Cluster, InProcess, Processes, Workers
+from qonnx_tools.search.workers import Cluster, Processes, Workers
 
 WIDTHS: Mapping[str, tuple[int, ...]] = {
     WEIGHTS: (2, 3, 4, 5, 6, 8),
@@ -29,7 +29,8 @@ WIDTHS: Mapping[str, tuple[int, ...]] = {
 }
 DAMAGE_IMAGES = 256
 DAMAGE_BATCH = 64
-CHOICES_A_TASK = 4
+TASKS = 8
+"""Parts that the choices are measured in by workers: each part computes the network once."""
 OBJECTIVE = ("memory", "multipliers")
 
 Progress = Callable[[str, int, int], None]
@@ -130,8 +131,7 @@ def search(
     }
     journal = Journal(place / "journal.jsonl", settings, resume=resume)
     try:
-        damages = _damages(space, parts, chosen, journal, progress)
-        decisions, products = objective.program(space, damages)
+        decisions, products = objective.program(space, _damages(space, parts, chosen, journal, progress))
         joint = Joint(prepared, space, parts, journal, place)
         found: dict[tuple[tuple[str, int], ...], Measured] = {}
 
@@ -183,29 +183,34 @@ def _damages(
 ) -> dict[str, dict[int, float]]:
     images = tuple(batch.images for batch in parts.tuning.batches(DAMAGE_BATCH, limit=DAMAGE_IMAGES))
     missing = [choice.key for choice in space.choices if f"damage {choice.key}" not in journal]
-    tasks = [tuple(missing[at : at + CHOICES_A_TASK]) for at in range(0, len(missing), CHOICES_A_TASK)]
     done = len(space.choices) - len(missing)
-    if tasks:
-        workers = _workers(DamageContext(space, images), options)
-        try:
-            for _, result in workers.run(measure_damage, tasks):
-                for key, damage in result.items():
-                    journal.put(f"damage {key}", {str(width): value for width, value in damage.items()})
-                done += len(result)
-                if progress:
-                    progress("measuring what each width does", done, len(space.choices))
-        finally:
-            workers.close()
+    for key, damage in _measured(DamageContext(space, images), missing, options):
+        journal.put(f"damage {key}", {str(width): value for width, value in damage.items()})
+        done += 1
+        if progress:
+            progress("measuring what each width does", done, len(space.choices))
     return {
         choice.key: {int(width): value for width, value in journal[f"damage {choice.key}"].items()}
         for choice in space.choices
     }
 
 
-def _workers(context: DamageContext, options: SearchOptions) -> Workers:
-    if options.cluster:
-        return Cluster(context, options.cluster)
-    return InProcess(context) if options.workers == 1 else Processes(context, options.workers)
+def _measured(
+    context: DamageContext, keys: Sequence[str], options: SearchOptions
+) -> Iterator[tuple[str, dict[int, float]]]:
+    """Yield the damages of the choices of these keys, wherever they are measured."""
+    if not keys:
+        return
+    if options.workers == 1 and not options.cluster:
+        yield from damages(context, keys)
+        return
+    workers: Workers = Cluster(context, options.cluster) if options.cluster else Processes(context, options.workers)
+    tasks = [tuple(keys[at::TASKS]) for at in range(min(TASKS, len(keys)))]
+    try:
+        for _, found in workers.run(measure_damage, tasks):
+            yield from found.items()
+    finally:
+        workers.close()
 
 
 def _allowed(widths: Mapping[str, tuple[int, ...]], scheme: str) -> dict[str, tuple[int, ...]]:

@@ -3,8 +3,11 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from qonnx_tools.graph import Model
+import onnx
+
+from qonnx_tools.graph import Model, from_proto, to_proto
 from qonnx_tools.plan import Plan
 from qonnx_tools.schemes.base import Scheme
 from qonnx_tools.schemes.network import Network
@@ -54,6 +57,9 @@ class Space:
         """Return what there is to choose; ``widths`` gives those of each kind, ascending."""
         return cls(model, network, scheme, tuple(_choices(network, widths)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (to_proto(self.model).SerializeToString(), self.network, self.scheme, self.choices)
+
     def widest(self) -> dict[str, int]:
         """Return the largest width for every choice."""
         return {choice.key: choice.widths[-1] for choice in self.choices}
@@ -74,6 +80,11 @@ class Space:
     def layer(self, name: str) -> Layer:
         """Return a layer by the name of its node."""
         return next(layer for layer in self.network.layers if layer.node == name)
+
+
+def _received(model: bytes, network: Network, scheme: Scheme, choices: tuple[Choice, ...]) -> Space:
+    """Return a space that was sent to another process."""
+    return Space(from_proto(onnx.ModelProto.FromString(model)), network, scheme, choices)
 
 
 def _choices(network: Network, widths: Mapping[str, tuple[int, ...]]) -> Iterable[Choice]:

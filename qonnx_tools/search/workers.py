@@ -1,4 +1,4 @@
-"""Where evaluations run: in this process, in others, or on a Dask cluster. The results are the same."""
+"""Where evaluations run: in processes of this machine, or on a Dask cluster. The results are the same."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -25,20 +25,6 @@ class Workers(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let the workers go."""
-
-
-class InProcess(Workers):
-    """One task after the other, here."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-
-    def run(self, evaluate: Evaluate, tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        for number, task in enumerate(tasks):
-            yield number, evaluate(self._context, task)
-
-    def close(self) -> None:
-        """Nothing to let go."""
 
 
 class Processes(Workers):

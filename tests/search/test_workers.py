@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qonnx_tools.errors import ConfigError, QonnxToolsError
-from qonnx_tools.search.workers import Cluster, InProcess, Processes
+from qonnx_tools.search.workers import Cluster, Processes
 
 TASKS = [3, 1, 2, 5]
 
@@ -33,10 +33,6 @@ def collected(workers, evaluate, tasks=TASKS):
         return dict(workers.run(evaluate, tasks))
     finally:
         workers.close()
-
-
-def test_in_process():
-    assert collected(InProcess({"factor": 10}), scaled) == {0: 30, 1: 10, 2: 20, 3: 50}
 
 
 def test_processes():
