@@ -10,6 +10,7 @@ from qonnx_tools.cli.convert import convert
 from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
 from qonnx_tools.cli.inspect import inspect
+from qonnx_tools.cli.search import search
 
 app = typer.Typer(
     name="qonnx",
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, inspect):
+for command in (convert, evaluate, inspect, search):
     app.command()(interruptible(command))
 
 

@@ -10,6 +10,7 @@ from qonnx_tools.cli import options
 from qonnx_tools.cli.converted import show, to_json, warn
 from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import print_json, progress
+from qonnx_tools.errors import ConfigError
 
 
 def convert(
@@ -86,6 +87,9 @@ def convert(
         list[str] | None, typer.Option("--pass", help="Run this pass on the canonical graph; may be repeated.")
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="Apply this plan; the scheme's options do not go with it.")] = None,
+    pick: Annotated[
+        str | None, typer.Option(help="With --plan a front of qonnx search: the plan to take of it, as drop<=0.5.")
+    ] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -107,6 +111,8 @@ def convert(
     from qonnx_tools.graph import save  # noqa: PLC0415
     from qonnx_tools.plan import plan_files  # noqa: PLC0415
 
+    if pick is not None:
+        plan = _picked(plan, pick)
     outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
     check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
     scheme_options: dict[str, Any] = {
@@ -159,3 +165,11 @@ def convert(
         print_json(to_json(conversion, out))
     else:
         show(conversion, model, out, explain=explain)
+
+
+def _picked(front: Path | None, condition: str) -> Path:
+    from qonnx_tools.search.front import pick  # noqa: PLC0415  # slow to import
+
+    if front is None:
+        raise ConfigError("--pick goes with --plan: give the front of a search there")
+    return pick(front, condition)

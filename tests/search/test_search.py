@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from qonnx_tools.conversion import convert
@@ -139,8 +140,6 @@ def test_an_unknown_cost(digits_model, digits_data, tmp_path):
 
 
 def test_too_few_images(digits_model, tmp_path):
-    import numpy as np
-
     np.savez(tmp_path / "few.npz", images=np.zeros((5, 8, 8, 1), np.uint8))
     with pytest.raises(DataError, match="a search needs 12 images or more"):
         search(digits_model, tmp_path / "few.npz", tmp_path / "s")

@@ -1,0 +1,57 @@
+"""``qonnx search``, and converting with what it found."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+
+@pytest.fixture
+def data(folder):
+    random = np.random.default_rng(3)
+    np.savez("many.npz", images=random.normal(size=(60, 3, 6, 6)).astype(np.float32))
+    return folder / "many.npz"
+
+
+def test_search_then_convert(qonnx, folder, data):
+    run = qonnx("search", "model.onnx", "net.plan.json", "--data", data, "--max-drop", 10)
+    assert (run.status, run.err) == (0, "")
+    assert "accepted: loss" in run.out
+    assert "memory: " in run.out
+    assert "next: qonnx convert model.onnx CONVERTED.onnx --plan net.plan.json" in run.out
+    assert {path.name for path in folder.iterdir()} >= {"net.plan.json", "net.plan.front.json", "net.plan.search"}
+    assert qonnx("convert", "model.onnx", "out.onnx", "--plan", "net.plan.json").status == 0
+    onnx.checker.check_model(onnx.load("out.onnx"))
+    picked = qonnx("convert", "model.onnx", "picked.onnx", "--plan", "net.plan.front.json", "--pick", "drop<=10")
+    assert (picked.status, picked.err) == (0, "")
+    assert (folder / "picked.onnx").read_bytes() == (folder / "out.onnx").read_bytes()
+    again = qonnx("search", "model.onnx", "net.plan.json", "--data", data, "--max-drop", 10, "--resume", "--json")
+    document = json.loads(again.out)
+    assert (document["accepted"], document["plans_measured"]) == (True, 0)
+    assert 0 < document["totals"]["memory_saving_vs_8bit"] < 1
+    assert set(document["widths"].values()) <= set(range(1, 17))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "model.onnx", "p.json", "--data", "none.npz"), "none.npz"),
+        (("search", "model.onnx", "p.json", "--data", "many.npz", "--cost", "watts"), "cost 'watts' is unknown"),
+        (("search", "model.onnx", "p.json", "--data", "many.npz", "--max-drop", "-1"), "max-drop is -1 points"),
+        (("search", "model.onnx", "p.json", "--data", "many.npz", "--scheme", "cubic"), "scheme 'cubic' is unknown"),
+        (("search", "model.onnx", "model.onnx", "--data", "many.npz"), "OUT and MODEL are the same file"),
+        (("convert", "model.onnx", "o.onnx", "--pick", "drop<=1"), "--pick goes with --plan"),
+        (
+            ("convert", "model.onnx", "o.onnx", "--plan", "gone.json", "--pick", "drop<=1"),
+            "front 'gone.json' cannot be",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("data")
+def test_bad_input_is_one_line(qonnx, folder, arguments, message):
+    before = {path.name for path in folder.iterdir()}
+    run = qonnx(*arguments)
+    assert run.status == 1
+    assert message in run.line
+    assert {path.name for path in folder.iterdir()} - before <= {"p.search"}
