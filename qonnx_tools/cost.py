@@ -145,6 +145,21 @@ def savings(work: Work) -> Mapping[str, float]:
     return {name: 1 - mine / other if other else 0.0 for name, (mine, other) in pairs.items()}
 
 
+def totals(work: Work) -> dict[str, float]:
+    """Return what a network costs, and what it saves against 8 bits everywhere, by name."""
+    cost = cost_of(work)
+    return {
+        "memory_bits": cost.memory_bits,
+        "peak_map_memory_bits": cost.peak_map_memory_bits,
+        "multiplier_cost": cost.multiplier_cost,
+        "multiplier_input_cost": cost.multiplier_input_cost,
+        "shift_add_cost": cost.shift_add_cost,
+        "bit_operations": cost.bit_operations,
+        "accumulator_cost": cost.accumulator_cost,
+        **savings(work),
+    }
+
+
 def accumulator_bits(layer: LayerWork) -> int:
     """Return the width of a layer's accumulators: the one that they have, or what its widths alone ask for."""
     if layer.accumulator_bits is not None:

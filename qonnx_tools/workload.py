@@ -31,14 +31,14 @@ def work_of(model: Model, plan: Plan) -> Work:
     kept = kept_maps(graph, lambda tensor: tensor.name if tensor.name in maps else None)
     return Work(
         layers=tuple(_layer_work(layer, formats, tensors) for layer in layers(graph)),
-        maps=tuple(FeatureMap(name, _elements(tensors[name]), of.bits) for name, of in maps.items()),
+        maps=tuple(FeatureMap(name, elements(tensors[name]), of.bits) for name, of in maps.items()),
         kept=kept,
     )
 
 
 def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any]) -> LayerWork:
     weights = math.prod(layer.weight_shape)
-    outputs = _elements(tensors[layer.output])
+    outputs = elements(tensors[layer.output])
     weight, result = formats.get(layer.weight), formats.get(layer.result) or formats.get(layer.output)
     read = [formats.get(name) for name in layer.sources]
     macs = layer.macs or 0
@@ -52,8 +52,8 @@ def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any
         bias_bits=formats[layer.bias].bits if layer.bias in formats else FLOAT_BITS,
         input_bits=_common_bits(of for of in read if of is not None) if all(read) else FLOAT_BITS,
         output_bits=result.bits if result else None,
-        weight_places=_places(weight),
-        input_places=_places(read[0]) if len(read) == 1 else None,
+        weight_places=places(weight),
+        input_places=places(read[0]) if len(read) == 1 else None,
     )
 
 
@@ -66,12 +66,12 @@ def _common_bits(formats: Iterable[Format]) -> int:
     return max((of.bits for of in known), default=FLOAT_BITS)
 
 
-def _places(of: Format | None) -> int | None:
+def places(of: Format | None) -> int | None:
     """Return how many powers of two the magnitudes of a log format may be; None of another."""
     return (of.count - 1) // of.steps + 1 if isinstance(of, Log) else None
 
 
-def _elements(tensor: Any) -> int:
-    """Return the numbers of one image; 0 where a size is not known."""
+def elements(tensor: Any) -> int:
+    """Return the numbers of one image in ``tensor``; 0 where a size is not known."""
     sizes = (tensor.shape or (0,))[1:]
     return math.prod(sizes) if all(isinstance(size, int) for size in sizes) else 0

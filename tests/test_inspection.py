@@ -7,11 +7,16 @@ import onnx
 import pytest
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.cli.inspect import to_json
 from qonnx_tools.conversion import convert
+from qonnx_tools.cost import cost_of
 from qonnx_tools.errors import ModelError
 from qonnx_tools.graph import load, parse, save, to_proto
 from qonnx_tools.inspection import inspect
 from qonnx_tools.origin import origin_of
+from qonnx_tools.plan import BatchNorm
+from qonnx_tools.preparation import prepare
+from qonnx_tools.workload import work_of
 
 TEXT = """
 <ir_version: 8, opset_import: ["" : 17]> g (float[N, 3, 8, 8] x) => (float[N, 5] y)
@@ -39,6 +44,25 @@ def test_float_model():
     assert found.operators == {"Conv": 1, "Relu": 1, "Mul": 1, "MaxPool": 1, "Flatten": 1, "Gemm": 1}
     assert (found.inputs, found.outputs) == ({"x": ["N", 3, 8, 8]}, {"y": ["N", 5]})
     assert (found.opset, found.ir_version, found.tensors) == (17, 8, ())
+
+
+@pytest.mark.parametrize("target", ["native", "simulation"])
+@pytest.mark.parametrize("options", [{}, {"scheme": "log", "activations": "log", "activation_bits": 5}], ids=str)
+def test_the_work_is_that_of_the_plan(options, target):
+    source = parse(GRAPHS["residual"])
+    conversion = convert(source, target=target, **options)
+    found = inspect(conversion.model).work
+    expected = work_of(prepare(source, BatchNorm.FOLD).model, conversion.plan)
+    unlike = {"accumulator_bits": None} | ({"weight_places": None, "input_places": None} if target != "native" else {})
+    assert [dataclasses.replace(layer, **unlike) for layer in found.layers] == [
+        dataclasses.replace(layer, **unlike) for layer in expected.layers
+    ]
+    assert {item.name: item for item in found.maps} == {item.name: item for item in expected.maps}
+    peaks = [cost_of(work).peak_map_memory_bits for work in (found, expected)]
+    assert 0 < peaks[0] <= peaks[1], "a sum in the convolution before it keeps less"
+    assert peaks[0] == peaks[1] or target == "native"
+    names = {"memory_bits", "multiplier_cost", "memory_saving_vs_8bit", "multiplier_saving_vs_8bit"}
+    assert names | {"multiplier_input_saving_vs_8bit"} <= to_json(inspect(conversion.model))["totals"].keys()
 
 
 @pytest.mark.parametrize("target", ["native", "simulation"])

@@ -9,9 +9,11 @@ import typer
 
 from qonnx_tools.cli import options
 from qonnx_tools.cli.reporting import console, print_json
+from qonnx_tools.cost import totals
 
 if TYPE_CHECKING:
-    from qonnx_tools.inspection import Inspection, LayerReport
+    from qonnx_tools.contents import LayerReport
+    from qonnx_tools.inspection import Inspection
     from qonnx_tools.units import Unit
 
 
@@ -29,7 +31,10 @@ def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json"
 def to_json(result: "Inspection") -> dict[str, Any]:
     """Return ``result`` as JSON data; layers name the unit that serves them by its place in ``units``."""
     serving = {layer: place for place, item in enumerate(result.units) for layer in item.layers}
-    return dataclasses.asdict(dataclasses.replace(result, tensors=())) | {
+    document = dataclasses.asdict(dataclasses.replace(result, tensors=()))
+    del document["work"]
+    return document | {
+        "totals": totals(result.work),
         "layers": [{**dataclasses.asdict(layer), "unit": serving.get(layer.name)} for layer in result.layers],
         "units": [
             {
@@ -89,6 +94,18 @@ def _print(result: "Inspection") -> None:
         f"{result.macs:,} MACs an image; {result.weights:,} weights and biases: "
         f"{result.weight_bits_stored / 8192:,.1f} KiB, {result.weight_bits_float / 8192:,.1f} KiB as float32"
     )
+    found = totals(result.work)
+    memory, peak = found["memory_bits"] / 8192, found["peak_map_memory_bits"] / 8192
+    saved = ", ".join(
+        f"{words} {100 * found[f'{name}_saving_vs_8bit']:.1f} %"
+        for name, words in (
+            ("memory", "memory"),
+            ("multiplier", "multipliers"),
+            ("multiplier_input", "by their inputs"),
+        )
+    )
+    screen.print(f"{memory:,.1f} KiB with all activations, of which {peak:,.1f} KiB are kept at once", soft_wrap=True)
+    screen.print(f"below 8 bits everywhere: {saved}", markup=False, soft_wrap=True)
 
 
 def _unit(unit: "Unit") -> str:

@@ -91,7 +91,7 @@ def search(
 
 def to_json(result: "SearchResult", out: Path, front: Path) -> dict[str, Any]:
     """Return ``result`` as JSON data; drops in points."""
-    from qonnx_tools.search.front import totals  # noqa: PLC0415  # slow to import
+    from qonnx_tools.cost import totals  # noqa: PLC0415  # only here
 
     verdict = result.verdict
     return {
@@ -127,7 +127,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 def _show(result: "SearchResult", model: Path, out: Path, front: Path) -> None:
-    from qonnx_tools.search.front import totals  # noqa: PLC0415  # slow to import
+    from qonnx_tools.cost import totals  # noqa: PLC0415  # only here
 
     screen, verdict, found = console(), result.verdict, totals(result.best.work)
 

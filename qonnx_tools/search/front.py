@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qonnx_tools.cost import cost_of, savings
+from qonnx_tools.cost import totals
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.search import SearchResult
 from qonnx_tools.strict_json import checked, parse_json
@@ -52,20 +52,6 @@ def front_writer(result: SearchResult, folder: Path, target: Path) -> Callable[[
         ],
     }
     return lambda place: _write(place, document)
-
-
-def totals(work: Any) -> dict[str, float]:
-    """Return what a network costs, and what it saves against 8 bits everywhere, by name."""
-    cost = cost_of(work)
-    return {
-        "memory_bits": cost.memory_bits,
-        "peak_map_memory_bits": cost.peak_map_memory_bits,
-        "multiplier_cost": cost.multiplier_cost,
-        "multiplier_input_cost": cost.multiplier_input_cost,
-        "shift_add_cost": cost.shift_add_cost,
-        "bit_operations": cost.bit_operations,
-        **savings(work),
-    }
 
 
 def pick(path: str | os.PathLike[str], condition: str) -> Path:
