@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.special import log_softmax
+from small_classifier import small_classifier, small_images
 
 from qonnx_tools.conversion import convert
 from qonnx_tools.graph import from_proto, parse
@@ -16,31 +17,17 @@ from qonnx_tools.search.damage import DamageContext, damages, measure_damage
 from qonnx_tools.search.images import Images
 from qonnx_tools.search.space import ACTIVATION, BIAS, WEIGHTS, Space
 
-TEXT = """
-    <ir_version: 8, opset_import: ["" : 17]>
-    g (float[N, 3, 6, 6] x) => (float[N, 5] y)
-    <float[4, 3, 3, 3] w, float[4] b, float[4, 4, 3, 3] v, float[4] c, float[4, 5] u, float[5] d>
-    {
-        [first] a = Conv <pads = [1, 1, 1, 1]> (x, w, b) e = Relu (a)
-        [second] f = Conv <pads = [1, 1, 1, 1]> (e, v, c) g = Add (e, f) h = Relu (g)
-        i = GlobalAveragePool (h) j = Flatten (i)
-        [last] y = Gemm (j, u, d)
-    }
-"""
 ALLOWED = {WEIGHTS: (2, 8), BIAS: (4, 16), ACTIVATION: (3, 8)}
 
 
 @pytest.fixture
 def source():
-    random = np.random.default_rng(0)
-    shapes = {"w": (4, 3, 3, 3), "b": (4,), "v": (4, 4, 3, 3), "c": (4,), "u": (4, 5), "d": (5,)}
-    values = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    return from_proto(parse(TEXT, **values))
+    return small_classifier()
 
 
 @pytest.fixture
 def images():
-    return np.random.default_rng(1).normal(size=(32, 3, 6, 6)).astype(np.float32)
+    return small_images(32)
 
 
 def space_of(source, images):

@@ -8,36 +8,60 @@ import sys
 
 import numpy as np
 import pytest
+from small_classifier import small_classifier, small_images
 
 from qonnx_tools.conversion import convert
 from qonnx_tools.cost import savings
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.evaluation import evaluate
-from qonnx_tools.graph import to_proto
+from qonnx_tools.graph import save, to_proto
 from qonnx_tools.search.front import front_writer, pick
 from qonnx_tools.search.search import SearchOptions, search
 from qonnx_tools.search.space import ACTIVATION, BIAS, WEIGHTS
 
 FEW = {WEIGHTS: (2, 4, 8), BIAS: (8, 16), ACTIVATION: (2, 4, 8)}
+MOST = 0.05
 
 
 def options(**others):
-    return SearchOptions(max_drop=0.02, widths=FEW, **others)
+    return SearchOptions(max_drop=MOST, widths=FEW, **others)
 
 
 @pytest.fixture(scope="module")
-def found(digits_model, digits_data, tmp_path_factory):
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    save(small_classifier(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "data.npz"
+    np.savez(path, images=small_images(600))
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(model, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("search")
-    return search(digits_model, digits_data["calibration"], folder, options=options()), folder
+    return search(model, data, folder, options=options()), folder
 
 
-def test_a_cheaper_plan_within_the_budget(found, digits_model, digits_data):
+def test_a_cheaper_plan_within_the_budget(found):
     result, _ = found
     assert result.verdict.accepted
-    assert result.best.loss <= 0.02
+    assert result.best.loss <= MOST
     saved = savings(result.best.work)
-    assert saved["memory_saving_vs_8bit"] > 0.3
-    assert saved["multiplier_saving_vs_8bit"] > 0.4
+    assert saved["memory_saving_vs_8bit"] > 0.1
+    assert saved["multiplier_saving_vs_8bit"] > 0.2
+
+
+def test_a_trained_network(digits_model, digits_data, tmp_path):
+    few = {WEIGHTS: (3, 8), BIAS: (16,), ACTIVATION: (4, 8)}
+    chosen = SearchOptions(max_drop=0.02, widths=few)
+    result = search(digits_model, digits_data["calibration"], tmp_path, options=chosen)
+    assert result.verdict.accepted
+    assert savings(result.best.work)["multiplier_saving_vs_8bit"] > 0.4
     converted = convert(digits_model, plan=result.best.plan)
     unseen = evaluate(converted.model, digits_data["test"], against=digits_model)
     assert unseen.against.paired.difference > -0.03
@@ -52,14 +76,14 @@ def test_the_front_is_sorted_and_nothing_on_it_is_beaten(found):
     assert len(set(losses)) == len(losses)
 
 
-def test_plans_are_picked_from_the_front(found, digits_model, tmp_path):
+def test_plans_are_picked_from_the_front(found, model, tmp_path):
     result, folder = found
     front = tmp_path / "net.front.json"
     front_writer(result, folder, front)(front)
-    converted = convert(digits_model, plan=pick(front, "drop<=2"))
-    within = [each for each in result.front if each.loss <= 0.02]
+    converted = convert(model, plan=pick(front, f"drop<={100 * MOST}"))
+    within = [each for each in result.front if each.loss <= MOST]
     assert converted.plan == min(within, key=lambda each: result.objective.of(each.work)).plan
-    assert convert(digits_model, plan=pick(front, f"cost <= {result.objective.of(result.front[0].work)}")).plan
+    assert convert(model, plan=pick(front, f"cost <= {result.objective.of(result.front[0].work)}")).plan
     for condition, message in (
         ("drop<=-100", r"has no plan with drop<=-100; its least is"),
         ("speed<=1", r"pick is 'speed<=1'; give drop<=POINTS or cost<=SHARE"),
@@ -71,17 +95,17 @@ def test_plans_are_picked_from_the_front(found, digits_model, tmp_path):
         pick(front, "drop<=1")
 
 
-def test_the_same_again_whatever_the_workers(found, digits_model, digits_data, tmp_path):
+def test_the_same_again_whatever_the_workers(found, model, data, tmp_path):
     result, _ = found
-    again = search(digits_model, digits_data["calibration"], tmp_path, options=options(workers=2))
+    again = search(model, data, tmp_path, options=options(workers=2))
     assert again.best.widths == result.best.widths
     assert again.best.plan == result.best.plan
     assert again.verdict == result.verdict
 
 
-def test_resumed_it_repeats_no_work(found, digits_model, digits_data):
+def test_resumed_it_repeats_no_work(found, model, data):
     result, folder = found
-    again = search(digits_model, digits_data["calibration"], folder, options=options(), resume=True)
+    again = search(model, data, folder, options=options(), resume=True)
     assert again.measured == 0
     assert again.best == result.best
 
@@ -96,30 +120,30 @@ def kill(text, done, total):
     if len(seen) == 9 or sum(item.startswith("comparing") for item in seen) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 widths = {"weights": (2, 4, 8), "bias": (8, 16), "activation": (2, 4, 8)}
-search(model, data, folder, options=SearchOptions(max_drop=0.02, widths=widths), resume=True, progress=kill)
+search(model, data, folder, options=SearchOptions(max_drop=0.05, widths=widths), resume=True, progress=kill)
 """
 
 
-def test_killed_at_any_time_it_comes_to_the_same_end(found, digits_model, digits_data, tmp_path):
+def test_killed_at_any_time_it_comes_to_the_same_end(found, model, data, tmp_path):
     result, _ = found
-    command = [sys.executable, "-c", KILLED, str(digits_model), str(digits_data["calibration"]), str(tmp_path)]
+    command = [sys.executable, "-c", KILLED, str(model), str(data), str(tmp_path)]
     for _ in range(2):
         done = subprocess.run(command, check=False, capture_output=True, env={**os.environ})
         assert done.returncode == -signal.SIGKILL, done.stderr
-    again = search(digits_model, digits_data["calibration"], tmp_path, options=options(), resume=True)
+    again = search(model, data, tmp_path, options=options(), resume=True)
     assert again.best.widths == result.best.widths
-    assert to_proto(convert(digits_model, plan=again.best.plan).model) == to_proto(
-        convert(digits_model, plan=result.best.plan).model
+    assert to_proto(convert(model, plan=again.best.plan).model) == to_proto(
+        convert(model, plan=result.best.plan).model
     )
 
 
-def test_another_search_in_the_folder_is_refused(found, digits_model, digits_data):
+def test_another_search_in_the_folder_is_refused(found, model, data):
     _, folder = found
     before = (folder / "journal.jsonl").read_bytes()
     with pytest.raises(ConfigError, match="belongs to a search with another scheme"):
-        search(digits_model, digits_data["calibration"], folder, scheme="log", options=options(), resume=True)
+        search(model, data, folder, scheme="log", options=options(), resume=True)
     assert (folder / "journal.jsonl").read_bytes() == before
-    assert json.loads(before.splitlines()[0])["settings"]["images"] == [70, 50, 80]
+    assert json.loads(before.splitlines()[0])["settings"]["images"] == [210, 150, 240]
 
 
 @pytest.mark.parametrize(
@@ -134,12 +158,12 @@ def test_options_that_make_no_sense(changes, message):
         SearchOptions(**changes)
 
 
-def test_an_unknown_cost(digits_model, digits_data, tmp_path):
+def test_an_unknown_cost(model, data, tmp_path):
     with pytest.raises(ConfigError, match="cost 'watts' is unknown; choose from memory, multipliers"):
-        search(digits_model, digits_data["calibration"], tmp_path, options=SearchOptions(cost=("watts",)))
+        search(model, data, tmp_path, options=SearchOptions(cost=("watts",)))
 
 
-def test_too_few_images(digits_model, tmp_path):
-    np.savez(tmp_path / "few.npz", images=np.zeros((5, 8, 8, 1), np.uint8))
+def test_too_few_images(model, tmp_path):
+    np.savez(tmp_path / "few.npz", images=small_images(5))
     with pytest.raises(DataError, match="a search needs 12 images or more"):
-        search(digits_model, tmp_path / "few.npz", tmp_path / "s")
+        search(model, tmp_path / "few.npz", tmp_path / "s")
