@@ -20,7 +20,8 @@ def clip(source, output):
     most = min(output["bits"], 20)
     low, high = sorted(int(bound) for bound in source.integers(-(2**most) // 4, 2**most // 2 + 1, 2))
     if output["signed"] and source.random() < 0.3:
-        return output | {"lowest": max(low, -(2 ** max(most - 1, 0)) + 1), "highest": max(high, 0)}
+        reach = 2 ** (most - 1) - 1
+        return output | {"lowest": int(np.clip(low, -reach, reach)), "highest": max(high, 0)}
     return output
 
 
