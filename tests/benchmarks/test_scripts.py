@@ -79,7 +79,7 @@ def test_resnets_have_their_parameters_and_statistics(layers, parameters, tmp_pa
 
 
 TINY = ("--networks", "resnet18", "--side", "32", "--processes", "1", "--rounds", "1", "--runs", "1")
-KINDS = ("float", "quantize_static", "fixed 8/8", "log 5/8", "fixed 8/16", "fixed 10/8")
+KINDS = ("float", "quantize_static", "fixed 8/8", "log 5/8", "log 5/5 root2", "fixed 8/16", "fixed 10/8")
 
 
 def test_native_graphs_of_a_tiny_network():

@@ -137,7 +137,7 @@ def test_a_defect_says_where_and_how_to_report_it(qonnx, untouched, monkeypatch)
         raise ZeroDivisionError("ours\nand more")
 
     untouched()
-    monkeypatch.setattr("qonnx_tools.conversion.layers", defective)
+    monkeypatch.setattr("qonnx_tools.preparation.layers", defective)
     run = qonnx("convert", "model.onnx", "out.onnx")
     line = defective.__code__.co_firstlineno + 1
     assert run.status == 1
