@@ -1,31 +1,12 @@
 """Wherever evaluations run, the results are the same."""
 
-import os
-import signal
-from pathlib import Path
-
 import pytest
+from worker_tasks import dies, dies_once, scaled
 
 from qonnx_tools.errors import ConfigError, QonnxToolsError
 from qonnx_tools.search.workers import Cluster, Processes
 
 TASKS = [3, 1, 2, 5]
-
-
-def scaled(context, task):
-    return context["factor"] * task
-
-
-def dies_once(context, task):
-    mark = Path(context["mark"])
-    if task == 2 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return task * 2
-
-
-def dies(_context, _task):
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def collected(workers, evaluate, tasks=TASKS):
