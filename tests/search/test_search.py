@@ -132,9 +132,7 @@ def test_killed_at_any_time_it_comes_to_the_same_end(found, model, data, tmp_pat
         assert done.returncode == -signal.SIGKILL, done.stderr
     again = search(model, data, tmp_path, options=options(), resume=True)
     assert again.best.widths == result.best.widths
-    assert to_proto(convert(model, plan=again.best.plan).model) == to_proto(
-        convert(model, plan=result.best.plan).model
-    )
+    assert to_proto(convert(model, plan=again.best.plan).model) == to_proto(convert(model, plan=result.best.plan).model)
 
 
 def test_another_search_in_the_folder_is_refused(found, model, data):
