@@ -16,6 +16,8 @@ from typing import Any, ParamSpec
 from qonnx_tools.errors import QonnxToolsError
 
 P = ParamSpec("P")
+IMPORT_SECONDS = 0.02
+"""After how long an interrupt that came during an import comes again."""
 
 
 class Ending:
@@ -99,8 +101,13 @@ def _catch_interrupts() -> None:
     """Note Ctrl-C when it comes: what is then raised may be another error, or be printed by a destructor."""
     shown = sys.unraisablehook
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         Ending.interrupted = True
+        if _is_importing(frame):  # a module in C++ that cannot load ends the process: ask again when it has
+            again = threading.Timer(IMPORT_SECONDS, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
         raise KeyboardInterrupt
 
     def unraisable(happened: Any) -> None:
@@ -111,6 +118,14 @@ def _catch_interrupts() -> None:
     if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored on purpose
         signal.signal(signal.SIGINT, interrupt)
         sys.unraisablehook = unraisable
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _discard_output() -> None:

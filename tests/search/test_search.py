@@ -126,7 +126,7 @@ search(model, data, folder, options=SearchOptions(max_drop=0.05, widths=widths),
 
 def test_killed_at_any_time_it_comes_to_the_same_end(found, model, data, tmp_path):
     result, _ = found
-    command = [sys.executable, "-c", KILLED, str(model), str(data), str(tmp_path)]
+    command = [sys.executable, "-P", "-c", KILLED, str(model), str(data), str(tmp_path)]
     for _ in range(2):
         done = subprocess.run(command, check=False, capture_output=True, env={**os.environ})
         assert done.returncode == -signal.SIGKILL, done.stderr
