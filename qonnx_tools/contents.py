@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from qonnx_tools.arithmetic.fixed_point import FixedPoint, common_grid
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.cost import FeatureMap, LayerWork, Work
 from qonnx_tools.feature_maps import kept_maps
@@ -18,9 +17,7 @@ from qonnx_tools.plan import Role, TensorPlan
 from qonnx_tools.quantizers import quantizer_of
 from qonnx_tools.topology import Layer, layers
 from qonnx_tools.units import Unit, unit_of
-from qonnx_tools.workload import elements
-
-FLOAT_BITS = 32
+from qonnx_tools.workload import FLOAT_BITS, common_bits, elements
 
 
 @dataclass(frozen=True)
@@ -168,13 +165,9 @@ class Contents:
 
     def _common_bits(self, names: Sequence[str]) -> int | None:
         """Return the width of the codes that hold the values of all these tensors; None where one is in float."""
-        if any(name not in self.formats for name in names):
+        if not names or any(name not in self.formats for name in names):
             return None
-        formats = {self.formats[name].format for name in names}
-        fixed = [of for of in formats if isinstance(of, FixedPoint)]
-        if len(formats) > 1 and len(fixed) == len(formats):
-            return common_grid(fixed)[0]
-        return max((of.bits for of in formats), default=None)
+        return common_bits(self.formats[name].format for name in names)
 
     def _source(self, tensor: Any) -> Any:
         """Return what ``tensor`` was quantized from, or itself; of codes made float, what those stand for."""

@@ -6,8 +6,9 @@ its multiplications. What the multiplier of a layer really sees is the layer's *
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 UNIFORM_BITS = 8
 """Width of all weights, biases and activations of the network that savings are relative to."""
@@ -124,13 +125,7 @@ def cost_of(work: Work) -> Cost:
         bias_memory_bits=sum(layer.biases * layer.bias_bits for layer in work.layers),
         map_memory_bits=sum(bits.values()),
         peak_map_memory_bits=max((sum(bits[name] for name in names) for names in work.kept), default=0),
-        multiplier_cost=sum(
-            layer.macs * layer.weight_bits * (layer.output_bits or layer.input_bits) for layer in work.layers
-        ),
-        multiplier_input_cost=sum(layer.macs * layer.weight_bits * layer.input_bits for layer in work.layers),
-        shift_add_cost=sum(layer.macs * adders(layer) for layer in work.layers),
-        bit_operations=sum(layer.macs * bit_operations(layer) for layer in work.layers),
-        accumulator_cost=sum(layer.macs * accumulator_bits(layer) for layer in work.layers),
+        **{name: sum(map(each, work.layers)) for name, each in LAYER_COSTS.items()},
     )
 
 
@@ -189,6 +184,16 @@ def bit_operations(layer: LayerWork) -> float:
     """Return the bit operations of one product: b_w b_x + b_w + b_x + log2(fan-in)."""
     product = layer.weight_bits * layer.input_bits + layer.weight_bits + layer.input_bits
     return product + math.log2(layer.fan_in)
+
+
+LAYER_COSTS: Mapping[str, Callable[[LayerWork], Any]] = {
+    "multiplier_cost": lambda layer: layer.macs * layer.weight_bits * (layer.output_bits or layer.input_bits),
+    "multiplier_input_cost": lambda layer: layer.macs * layer.weight_bits * layer.input_bits,
+    "shift_add_cost": lambda layer: layer.macs * adders(layer),
+    "bit_operations": lambda layer: layer.macs * bit_operations(layer),
+    "accumulator_cost": lambda layer: layer.macs * accumulator_bits(layer),
+}
+"""The fields of :class:`Cost` that are a sum over layers, and what one layer adds."""
 
 
 def _rows(places: int) -> int:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import onnx
 
-from qonnx_tools.contents import FLOAT_BITS, Contents, LayerReport, TensorFormat
+from qonnx_tools.contents import Contents, LayerReport, TensorFormat
 from qonnx_tools.cost import Work
 from qonnx_tools.graph import Model, constant_value, from_proto, load, nodes, op_of
 from qonnx_tools.ops import DOMAIN
 from qonnx_tools.units import UnitReport, units
+from qonnx_tools.workload import FLOAT_BITS
 
 
 @dataclass(frozen=True)

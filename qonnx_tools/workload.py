@@ -50,14 +50,14 @@ def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any
         biases=math.prod(tensors[layer.bias].shape) if layer.bias else 0,
         weight_bits=weight.bits if weight else FLOAT_BITS,
         bias_bits=formats[layer.bias].bits if layer.bias in formats else FLOAT_BITS,
-        input_bits=_common_bits(of for of in read if of is not None) if all(read) else FLOAT_BITS,
+        input_bits=common_bits(of for of in read if of is not None) if all(read) else FLOAT_BITS,
         output_bits=result.bits if result else None,
         weight_places=places(weight),
         input_places=places(read[0]) if len(read) == 1 else None,
     )
 
 
-def _common_bits(formats: Iterable[Format]) -> int:
+def common_bits(formats: Iterable[Format]) -> int:
     """Return the width of the codes that hold the values of all these formats."""
     known = set(formats)
     fixed = [of for of in known if isinstance(of, FixedPoint)]

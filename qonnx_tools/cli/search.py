@@ -10,6 +10,7 @@ import typer
 from qonnx_tools.cli import options
 from qonnx_tools.cli.outputs import check_outputs, write_all
 from qonnx_tools.cli.reporting import console, print_json
+from qonnx_tools.cost import totals
 
 if TYPE_CHECKING:
     from qonnx_tools.search.search import SearchResult
@@ -91,8 +92,6 @@ def search(
 
 def to_json(result: "SearchResult", out: Path, front: Path) -> dict[str, Any]:
     """Return ``result`` as JSON data; drops in points."""
-    from qonnx_tools.cost import totals  # noqa: PLC0415  # only here
-
     verdict = result.verdict
     return {
         "plan": str(out),
@@ -127,8 +126,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 def _show(result: "SearchResult", model: Path, out: Path, front: Path) -> None:
-    from qonnx_tools.cost import totals  # noqa: PLC0415  # only here
-
     screen, verdict, found = console(), result.verdict, totals(result.best.work)
 
     def line(text: str) -> None:

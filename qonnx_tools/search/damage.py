@@ -7,24 +7,24 @@ leaves; for a network that is no classifier, noise over signal of its outputs.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from qonnx_tools.graph import Model, constant_value, from_proto, gs, is_constant, nodes, part_model, to_proto
+from qonnx_tools.graph import Model, from_proto, gs, is_constant, nodes, part_model, to_proto
 from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
 from qonnx_tools.pipeline import run_passes
 from qonnx_tools.plan import Plan, Role
-from qonnx_tools.quantizers import quantizer_node, quantizer_of
+from qonnx_tools.quantizers import quantizer_node
 from qonnx_tools.reconstruction.layer_view import LayerView
 from qonnx_tools.reconstruction.layerwise import Choice as Formats
 from qonnx_tools.reconstruction.layerwise import fit_layer
 from qonnx_tools.reconstruction.walk import Batches, Walk, detached
-from qonnx_tools.runtime import session
+from qonnx_tools.runtime import run, session
 from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space
 
 Floats = npt.NDArray[np.float32]
@@ -74,14 +74,10 @@ class _Pass:
     def _set_reference(self) -> None:
         """Run the network as trained and with the widest choices to the end."""
         entry = self._model.graph.inputs[0].name
-        images = {entry: self._walk.trained[entry]}
-        whole = list(nodes(self._model.graph))
-        trained = [node for node in whole if quantizer_of(node) is None]
-        unquantized = _Tail(self._model, trained, {}, {
-            node.outputs[0].name: node.inputs[0].name for node in whole if quantizer_of(node) is not None
-        })  # fmt: skip
-        self._reference = unquantized.run(images)
-        self._base = _divergence(self._reference, self._tail(whole).run(images))
+        images, trained = self._walk.trained[entry], session(self._space.model)
+        self._reference = [run(trained, batch)[0] for batch in images]
+        whole = self._tail(list(nodes(self._model.graph)))
+        self._base = _divergence(self._reference, whole.run({entry: images}))
 
     def _damage_of(self, node: gs.Node, choice: Choice) -> Damage:
         order = list(nodes(self._model.graph))
@@ -142,27 +138,20 @@ class _Pass:
         return self._plans[kind, width]
 
     def _tail(self, part: Sequence[gs.Node]) -> "_Tail":
-        return _Tail(self._model, part, self._walk.constant, {})
+        return _Tail(self._model, part, self._walk.constant)
 
 
 class _Tail:
     """Some nodes up to the end of the network, to be run on what they read."""
 
-    def __init__(self, model: Model, part: Sequence[gs.Node], constant: Any, renamed: Mapping[str, str]) -> None:
-        """``constant`` gives the value of a constant; ``renamed`` reads one tensor in place of another."""
+    def __init__(self, model: Model, part: Sequence[gs.Node], constant: Callable[[Any], npt.NDArray[Any]]) -> None:
+        """``constant`` gives the value of a constant."""
         self._model, self._part = model, part
-        self._renamed = renamed
         read = {tensor.name: tensor for node in part for tensor in node.inputs if not tensor.is_empty()}
-        self._constants = {
-            name: np.asarray(constant(tensor) if callable(constant) else constant_value(tensor))
-            for name, tensor in read.items()
-            if is_constant(tensor)
-        }
+        self._constants = {name: constant(tensor) for name, tensor in read.items() if is_constant(tensor)}
         self._output = model.graph.outputs[0].name
         made = {tensor.name for node in part for tensor in node.outputs}
-        self._inputs = (read.keys() - self._constants.keys() - made - renamed.keys()) | (
-            {renamed[name] for name in read.keys() & renamed.keys()} - made
-        )
+        self._inputs = read.keys() - self._constants.keys() - made
         self._runner: Any = None
 
     def run(self, fed: Mapping[str, Batches]) -> Batches:
@@ -174,8 +163,6 @@ class _Tail:
             inputs = {name: fed[name][0] for name in names}
             opsets = {DOMAIN: DOMAIN_VERSION, **self._model.opsets}
             proto = part_model(self._part, inputs, [self._output], opsets, self._constants)
-            for node in proto.graph.node:
-                node.input[:] = [self._renamed.get(name, name) for name in node.input]
             self._runner = session(proto)
         count = len(fed[names[0]])
         return [self._runner.run([self._output], {name: fed[name][at] for name in names})[0] for at in range(count)]

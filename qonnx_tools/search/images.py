@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.data import Batch, Dataset
+from qonnx_tools.data.dataset import capped, spans
 from qonnx_tools.errors import DataError
 
 READ = 256
@@ -30,12 +31,11 @@ class Images(Dataset):
         return self.labels is not None
 
     def count(self, limit: int | None = None) -> int:
-        return len(self.images) if limit is None else min(limit, len(self.images))
+        return capped(len(self.images), limit)
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
-        for start in range(0, self.count(limit), size):
-            stop = min(start + size, self.count(limit))
-            yield Batch(self.images[start:stop], None if self.labels is None else self.labels[start:stop])
+        for span in spans(self.count(limit), size):
+            yield Batch(self.images[span], None if self.labels is None else self.labels[span])
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,16 @@
 """The cost that a search lessens, as an integer program wants it: what each width, and each pair of widths, adds."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qonnx_tools.cost import UNIFORM_BITS, Cost, LayerWork, Work, accumulator_bits, adders, bit_operations, cost_of
+from qonnx_tools.cost import LAYER_COSTS, UNIFORM_BITS, Cost, LayerWork, Work, cost_of
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.allocation import Decision, Product
 from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space, Widths
 from qonnx_tools.workload import work_of
 
-LayerCost = Callable[[LayerWork], float]
-
-LAYER_COSTS: Mapping[str, LayerCost] = {
-    "multipliers": lambda layer: layer.macs * layer.weight_bits * (layer.output_bits or layer.input_bits),
-    "multiplier-inputs": lambda layer: layer.macs * layer.weight_bits * layer.input_bits,
-    "shift-adds": lambda layer: layer.macs * adders(layer),
-    "bops": lambda layer: layer.macs * bit_operations(layer),
-    "accumulators": lambda layer: layer.macs * accumulator_bits(layer),
-}
-"""Costs that are a sum over layers, by name."""
 MEMORY = "memory"
-COSTS = (MEMORY, *LAYER_COSTS)
-"""What a search can lessen."""
 _FIELDS: Mapping[str, str] = {
     MEMORY: "memory_bits",
     "multipliers": "multiplier_cost",
@@ -31,6 +19,8 @@ _FIELDS: Mapping[str, str] = {
     "bops": "bit_operations",
     "accumulators": "accumulator_cost",
 }
+COSTS = tuple(_FIELDS)
+"""What a search can lessen."""
 
 
 def value(cost: Cost, name: str) -> float:
@@ -70,7 +60,7 @@ class Objective:
         products = [
             tables.product(*pair, name, shares[name])
             for name in self.names
-            if name in LAYER_COSTS
+            if name != MEMORY
             for pair in tables.pairs(name)
         ]
         return decisions, products
@@ -119,7 +109,7 @@ class _Tables:
             joined = dataclasses.replace(
                 stored, input_bits=read.input_bits, output_bits=read.output_bits, input_places=read.input_places
             )
-            return share * LAYER_COSTS[cost](joined)
+            return share * float(LAYER_COSTS[_FIELDS[cost]](joined))
 
         rows = tuple(tuple(one(width, each) for each in other.widths) for width in weights.widths)
         return Product(weights.key, other.key, rows)

@@ -4,11 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any
 
 from qonnx_tools.errors import ConfigError, QonnxToolsError
 
-Task = TypeVar("Task")
 Evaluate = Callable[[Any, Any], Any]
 """Called with the context and a task, where the evaluation runs; a function of a module, as it is sent by name."""
 TRIES = 3
