@@ -25,7 +25,7 @@ LEVELS = (
     {"lowering"},
     {"passes"},
     {"pipeline", "runtime"},
-    {"calibration"},
+    {"calibration", "feature_map_codec"},
     {"data_free", "schemes", "inspection"},
     {"preparation", "reconstruction", "targets"},
     {"conversion", "evaluation"},

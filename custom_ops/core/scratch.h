@@ -19,6 +19,7 @@ enum class ScratchUse {
   kJoined,
   kRow,
   kCodes,
+  kFeatureMap,
   kCount
 };
 
