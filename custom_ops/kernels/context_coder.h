@@ -8,13 +8,13 @@
 
 namespace qonnx_tools {
 
-// Adaptive distributions of 16 symbols, by context.
+// Adaptive distributions of 16 symbols, by context: the starts of the symbols, but for the first,
+// which is 0: the rate is in its place and moves like a start.
 struct Distributions {
   static constexpr std::size_t kSymbols = 16;
-  static constexpr std::size_t kContexts = 2 * (14 * 8 + 16 * 5 + 16 * 14);
+  static constexpr std::size_t kContexts = 2 * (14 * 8 + 12 * 12 + 16 * 14);
 
   alignas(64) std::uint16_t starts[kContexts][kSymbols];
-  std::uint8_t counts[kContexts];
 };
 
 // The two states of a decoder, and the words before `left` that they have yet to read.
@@ -41,7 +41,9 @@ struct ContextCoderTable {
   bool (*decode)(RangeSource& source, BitSource& bits, PlaneShape shape, const Value* hints,
                  Distributions& distributions, Value* scratch, Value* x);
 
-  static constexpr std::size_t ScratchCount(std::size_t width) { return 5 * width + 2; }
+  static constexpr std::size_t ScratchCount(std::size_t width) {
+    return RangeSource::kStates * 6 * width;
+  }
 
   static const ContextCoderTable portable, v2, v3, v4;
 };

@@ -1,5 +1,6 @@
 #include "kernels/median_edge.h"
 
+#include "kernels/median_edge_maps.h"
 #include "kernels/prediction.h"
 #include "kernels/wrapping.h"
 
@@ -17,21 +18,19 @@ void FromUnsigned(const std::make_unsigned_t<Value>* u, std::size_t count, Value
 }
 
 template <typename Value>
-void ToResiduals(const Value* x, PlaneShape shape, std::make_unsigned_t<Value>* __restrict u) {
-  const std::size_t width = shape.width;
+void ToResiduals(const Value* maps, PlaneShape shape, std::make_unsigned_t<Value>* residuals) {
+  const std::size_t width = shape.width, area = shape.area();
   const auto fold = [](auto residual) { return Folded(static_cast<Value>(residual)); };
   for (std::size_t c = 0; c < shape.channels; ++c) {
+    const Value* const x = maps + c * area;
+    std::make_unsigned_t<Value>* const __restrict u = residuals + c * area;
     u[0] = Folded(x[0]);
     for (std::size_t i = 1; i < width; ++i) u[i] = fold(Subtract(x[i], x[i - 1]));
-    for (std::size_t y = 1; y < shape.height; ++y) {
-      const Value* const above = x;
-      x += width, u += width;
-      u[0] = fold(Subtract(x[0], above[0]));
-      for (std::size_t i = 1; i < width; ++i) {
-        u[i] = fold(Subtract(x[i], MedianEdge(x[i - 1], above[i], above[i - 1])));
-      }
+    // All rows at once, as if the first column had left neighbours; then that one.
+    for (std::size_t i = width + 1; i < area; ++i) {
+      u[i] = fold(Subtract(x[i], MedianEdge(x[i - 1], x[i - width], x[i - width - 1])));
     }
-    x += width, u += width;
+    for (std::size_t i = width; i < area; i += width) u[i] = fold(Subtract(x[i], x[i - width]));
   }
 }
 
@@ -76,6 +75,11 @@ template <typename Value>
 void FromResiduals(const std::make_unsigned_t<Value>* u, PlaneShape shape, Value* x) {
   constexpr std::size_t kTogether = 4;
   std::size_t c = 0;
+  if constexpr (sizeof(Value) == 2) {
+    for (; c + kMaps <= shape.channels; c += kMaps) {
+      EightFromResiduals(u + c * shape.area(), shape, x + c * shape.area());
+    }
+  }
   for (; c + kTogether <= shape.channels; c += kTogether) {
     MapsFromResiduals<kTogether>(u + c * shape.area(), shape, x + c * shape.area());
   }

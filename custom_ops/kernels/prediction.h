@@ -10,12 +10,13 @@
 namespace qonnx_tools {
 namespace {
 
+// The gradient is taken modulo 2^bits; those of valid streams fit.
 template <typename Value>
 inline Value MedianEdge(Value west, Value north, Value corner) {
   const Value least = west < north ? west : north, most = west < north ? north : west;
-  const Sum<Value> gradient = Add<Sum<Value>>(west, Subtract(north, corner));
-  const Sum<Value> below = gradient < most ? gradient : most;
-  return static_cast<Value>(below > least ? below : least);
+  const auto gradient = static_cast<Value>(Add<Sum<Value>>(west, Subtract(north, corner)));
+  const Value below = gradient < most ? gradient : most;
+  return below > least ? below : least;
 }
 
 // 2v for v >= 0, -2v - 1 for v < 0.

@@ -21,7 +21,9 @@ void See(RiceState& state, std::uint64_t sum) {
 }
 
 template <typename Number>
-void Encode(const Number* numbers, std::size_t count, RiceState& state, BitSink& sink) {
+void Encode(const Number* numbers, std::size_t count, RiceState& at, BitSink& to) {
+  RiceState state = at;
+  BitSink sink = to;
   for (std::size_t begin = 0; begin < count; begin += kBlock) {
     const std::size_t size = count - begin < kBlock ? count - begin : kBlock;
     const Number* const block = numbers + begin;
@@ -37,10 +39,14 @@ void Encode(const Number* numbers, std::size_t count, RiceState& state, BitSink&
     }
     if (size == kBlock) See(state, sum);
   }
+  at = state;
+  to = sink;
 }
 
 template <typename Number>
-bool Decode(BitSource& source, std::size_t count, RiceState& state, Number* numbers) {
+bool Decode(BitSource& from, std::size_t count, RiceState& at, Number* numbers) {
+  RiceState state = at;
+  BitSource source = from;
   for (std::size_t begin = 0; begin < count; begin += kBlock) {
     const std::size_t size = count - begin < kBlock ? count - begin : kBlock;
     Number* const block = numbers + begin;
@@ -50,8 +56,8 @@ bool Decode(BitSource& source, std::size_t count, RiceState& state, Number* numb
     } else {
       const int parameter = Parameter(state);
       for (std::size_t i = 0; i < size; i += kGroup) {
-        if (!ReadGroup(source, size - i < kGroup ? size - i : kGroup, parameter, state.escape_bits,
-                       block + i, sum)) {
+        if (!ReadInto(source, size - i < kGroup ? size - i : kGroup, parameter, state.escape_bits,
+                      block + i, sum)) {
           return false;
         }
       }
@@ -59,6 +65,8 @@ bool Decode(BitSource& source, std::size_t count, RiceState& state, Number* numb
     if (source.Exhausted()) return false;
     if (size == kBlock) See(state, sum);
   }
+  at = state;
+  from = source;
   return true;
 }
 

@@ -13,9 +13,11 @@ namespace {
 constexpr std::size_t kGroup = 8;
 constexpr int kEscape = 24;
 
+// Sinks and sources go by value here: what has no address stays in registers in the loops over
+// groups, of which few are written or read one by one.
 template <typename Number>
-void WriteOneByOne(const Number* numbers, std::size_t count, int parameter, int escape_bits,
-                   BitSink& sink) {
+[[gnu::noinline]] BitSink WriteOneByOne(const Number* numbers, std::size_t count, int parameter,
+                                        int escape_bits, BitSink sink) {
   const auto quotient = [&](std::size_t i) {
     return static_cast<std::uint64_t>(numbers[i]) >> parameter;
   };
@@ -26,17 +28,25 @@ void WriteOneByOne(const Number* numbers, std::size_t count, int parameter, int 
   for (std::size_t i = 0; i < count; ++i) {
     if (quotient(i) >= kEscape) Put(sink, quotient(i), escape_bits);
   }
+  return sink;
 }
 
+// Where the bits behind a group are, and the sum of its numbers.
+struct ReadGroup {
+  std::uint64_t position, sum;
+  bool good;  // false if no encoder writes this
+};
+
 template <typename Number>
-bool ReadOneByOne(BitSource& source, std::size_t count, int parameter, int escape_bits,
-                  Number* numbers, std::uint64_t& sum) {
+[[gnu::noinline]] ReadGroup ReadOneByOne(BitSource source, std::size_t count, int parameter,
+                                         int escape_bits, Number* numbers) {
   int quotients[kGroup];
   std::uint64_t low[kGroup];
   for (std::size_t i = 0; i < count; ++i) {
     quotients[i] = GetUnary(source, kEscape);
-    if (quotients[i] < 0) return false;
+    if (quotients[i] < 0) return {0, 0, false};
   }
+  std::uint64_t sum = 0;
   for (std::size_t i = 0; i < count; ++i) low[i] = Get(source, parameter);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t whole = quotients[i] == kEscape ? Get(source, escape_bits)
@@ -44,7 +54,7 @@ bool ReadOneByOne(BitSource& source, std::size_t count, int parameter, int escap
     numbers[i] = static_cast<Number>((whole << parameter) + low[i]);
     sum += numbers[i];
   }
-  return true;
+  return {source.position, sum, true};
 }
 
 #if defined(__BMI2__)
@@ -57,7 +67,8 @@ inline std::uint64_t RemainderMask(int parameter) {
 }
 
 // Whether the group was written: no quotient is large, and together they fit one Put.
-inline bool WriteTogether(const std::uint16_t* numbers, int parameter, BitSink& sink) {
+[[gnu::always_inline]] inline bool WriteTogether(const std::uint16_t* numbers, int parameter,
+                                                 BitSink& sink) {
   std::uint64_t unary = 0;
   unsigned at = ~0u, most = 0;
   for (std::size_t i = 0; i < kGroup; ++i) {
@@ -77,18 +88,21 @@ inline bool WriteTogether(const std::uint16_t* numbers, int parameter, BitSink& 
 }
 
 // Whether the group was read: its quotients are in the 57 bits at hand, and none is large.
-inline bool ReadTogether(BitSource& source, int parameter, std::uint16_t* numbers,
-                         std::uint64_t& sum) {
+[[gnu::always_inline]] inline bool ReadTogether(BitSource& source, int parameter,
+                                                std::uint16_t* numbers, std::uint64_t& sum) {
   std::uint64_t unary = LowBits(Peek(source), 57);
   const std::uint64_t eighth = _pdep_u64(std::uint64_t{1} << (kGroup - 1), unary);
   if (eighth == 0) return false;
   const auto length = static_cast<unsigned>(std::countr_zero(eighth)) + 1;
-  alignas(16) std::uint16_t ends[kGroup];
+  // In two registers: a vector cannot be loaded right after its parts were stored.
+  std::uint64_t ends[2] = {0, 0};
   for (std::size_t i = 0; i < kGroup; ++i) {
-    ends[i] = static_cast<std::uint16_t>(std::countr_zero(unary) + 1);
+    const auto end = static_cast<std::uint64_t>(std::countr_zero(unary) + 1);
+    ends[i / 4] |= end << 16 * (i % 4);
     unary &= unary - 1;
   }
-  const __m128i end = _mm_load_si128(reinterpret_cast<const __m128i*>(ends));
+  const __m128i end =
+      _mm_set_epi64x(static_cast<long long>(ends[1]), static_cast<long long>(ends[0]));
   const __m128i step = _mm_sub_epi16(end, _mm_slli_si128(end, 2));  // quotient + 1
   if (_mm_movemask_epi8(_mm_cmpgt_epi16(step, _mm_set1_epi16(kEscape))) != 0) return false;
   source.position += length;
@@ -116,8 +130,8 @@ inline bool ReadTogether(BitSource& source, int parameter, std::uint16_t* number
 #endif
 
 template <typename Number>
-inline void WriteGroup(const Number* numbers, std::size_t count, int parameter, int escape_bits,
-                       BitSink& sink) {
+[[gnu::always_inline]] inline void WriteGroup(const Number* numbers, std::size_t count,
+                                              int parameter, int escape_bits, BitSink& sink) {
 #if defined(__BMI2__)
   if constexpr (sizeof(Number) == 2) {
     if (count == kGroup && parameter <= kTogetherParameter &&
@@ -126,13 +140,13 @@ inline void WriteGroup(const Number* numbers, std::size_t count, int parameter, 
     }
   }
 #endif
-  WriteOneByOne(numbers, count, parameter, escape_bits, sink);
+  sink = WriteOneByOne(numbers, count, parameter, escape_bits, sink);
 }
 
 // False if no encoder writes this. Adds the numbers to `sum`.
 template <typename Number>
-inline bool ReadGroup(BitSource& source, std::size_t count, int parameter, int escape_bits,
-                      Number* numbers, std::uint64_t& sum) {
+[[gnu::always_inline]] inline bool ReadInto(BitSource& source, std::size_t count, int parameter,
+                                            int escape_bits, Number* numbers, std::uint64_t& sum) {
 #if defined(__BMI2__)
   if constexpr (sizeof(Number) == 2) {
     if (count == kGroup && parameter <= kTogetherParameter &&
@@ -141,7 +155,10 @@ inline bool ReadGroup(BitSource& source, std::size_t count, int parameter, int e
     }
   }
 #endif
-  return ReadOneByOne(source, count, parameter, escape_bits, numbers, sum);
+  const ReadGroup read = ReadOneByOne(source, count, parameter, escape_bits, numbers);
+  source.position = read.position;
+  sum += read.sum;
+  return read.good;
 }
 
 }  // namespace

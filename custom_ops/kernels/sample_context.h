@@ -10,34 +10,88 @@
 namespace qonnx_tools {
 namespace {
 
-constexpr std::size_t kActivities = 14, kHints = 16, kBefore = 16, kPatterns = 8, kZeros = 5;
+constexpr std::size_t kActivities = 14, kPatterns = 8, kBefore = 12, kMeans = 12, kHints = 16;
 constexpr std::size_t kBeforeContexts = kActivities * kPatterns;
-constexpr std::size_t kHintContexts = kBeforeContexts + kBefore * kZeros;
+constexpr std::size_t kHintContexts = kBeforeContexts + kBefore * kMeans;
 constexpr std::size_t kPlaneContexts = kHintContexts + kHints * kActivities;
 
-// Classes of magnitudes, two an octave; the last entry stands for all above.
-template <std::size_t magnitudes, std::size_t classes>
-constexpr auto kClassesOf = [] {
-  std::array<std::uint8_t, magnitudes> found = {};
-  for (std::size_t e = 0; e < magnitudes; ++e) {
-    const std::size_t length = static_cast<std::size_t>(std::bit_width(e)) - 1;
-    const std::size_t q = e < 2 ? e : 2 * length + ((e >> (length - 1)) & 1);
-    found[e] = static_cast<std::uint8_t>(q < classes ? q : classes - 1);
-  }
+// Classes of magnitudes, two an octave, by what they add to a context; the last entry of each
+// stands for all above.
+struct MagnitudeClasses {
+  std::array<std::uint8_t, 128> activity;
+  std::array<std::uint8_t, 64> before, mean;
+  std::array<std::uint8_t, 256> hint;
+};
+constexpr MagnitudeClasses kClasses = [] {
+  const auto fill = [](auto& table, std::size_t classes, std::size_t factor) {
+    for (std::size_t e = 0; e < table.size(); ++e) {
+      const std::size_t length = static_cast<std::size_t>(std::bit_width(e)) - 1;
+      const std::size_t q = e < 2 ? e : 2 * length + ((e >> (length - 1)) & 1);
+      table[e] = static_cast<std::uint8_t>((q < classes ? q : classes - 1) * factor);
+    }
+  };
+  MagnitudeClasses found = {};
+  fill(found.activity, kActivities, 1);
+  fill(found.before, kBefore, kMeans);
+  fill(found.mean, kMeans, 1);
+  fill(found.hint, kHints, kActivities);
   return found;
 }();
 
-template <std::size_t magnitudes, std::size_t classes, typename Bits>
-inline std::size_t ClassOf(Bits magnitude) {
-  return kClassesOf<magnitudes, classes>[magnitude < magnitudes ? magnitude : magnitudes - 1];
+template <std::size_t magnitudes, typename Bits>
+inline std::size_t ClassOf(const std::array<std::uint8_t, magnitudes>& table, Bits magnitude) {
+  return table[magnitude < magnitudes ? magnitude : magnitudes - 1];
 }
 
+// What the row above says of each sample of a row. W is to be added.
 template <typename Value>
-struct Neighbours {
-  Value west, north, corner, north_east;
-  Sum<Value> west_error, north_error;
-  Value before, hint;
+struct RowAbove {
+  const Value* north;
+  Value* slope;       // N - NW
+  Value* activity;    // |N - NW| + |N - NE| + error of N, or 2|N| + |NW| + |NE|
+  Value* weighted;    // 3N + NE + NW + 4
+  Value* zeros;       // 2 where N is 0, and 4 where NW and NE are
+  Value* magnitudes;  // |N| + 1
 };
+
+// The same of the samples begin .. end-1, whose neighbours lie at i - before and i + after.
+template <bool predicted, typename Value>
+inline void LookAbove(const Value* __restrict above, const Value* __restrict errors,
+                      std::size_t begin, std::size_t end, std::size_t before, std::size_t after,
+                      const RowAbove<Value>& row) {
+  Value* const __restrict slopes = row.slope;
+  Value* const __restrict activities = row.activity;
+  Value* const __restrict weighted = row.weighted;
+  Value* const __restrict zeros = row.zeros;
+  Value* const __restrict magnitudes = row.magnitudes;
+  for (std::size_t i = begin; i < end; ++i) {
+    const Value n = above[i], nw = above[i - before], ne = above[i + after];
+    const Sum<Value> slope = Subtract(n, nw), magnitude = Magnitude(n);
+    Sum<Value> activity;
+    if constexpr (predicted) {
+      activity = Add(Add(Magnitude(slope), Magnitude(Subtract(n, ne))), Sum<Value>{errors[i]});
+      const Sum<Value> thrice = Add(Add(Sum<Value>{n}, Sum<Value>{n}), Sum<Value>{n});
+      weighted[i] = static_cast<Value>(Add(Add(thrice, Add(nw, ne)), Sum<Value>{4}));
+      slopes[i] = static_cast<Value>(slope);
+    } else {
+      activity = Add(Add(magnitude, magnitude), Add(Magnitude(nw), Magnitude(ne)));
+    }
+    activities[i] = static_cast<Value>(activity);
+    zeros[i] = static_cast<Value>((n == 0 ? 2 : 0) + ((nw | ne) == 0 ? 4 : 0));
+    magnitudes[i] = static_cast<Value>(Add(magnitude, Sum<Value>{1}));
+  }
+}
+
+template <bool predicted, typename Value>
+inline void LookAbove(const Value* above, const Value* errors, std::size_t width,
+                      RowAbove<Value>& row) {
+  row.north = above;
+  const std::size_t last = width - 1;
+  LookAbove<predicted>(above, errors, 0, 1, 0, last > 0 ? 1 : 0, row);
+  if (last == 0) return;
+  LookAbove<predicted>(above, errors, 1, last, 1, 1, row);
+  LookAbove<predicted>(above, errors, last, width, 1, 0, row);
+}
 
 template <typename Value>
 struct SampleContext {
@@ -46,40 +100,51 @@ struct SampleContext {
   int shift;
 };
 
-template <bool predicted, typename Value>
-inline SampleContext<Value> ContextOf(const Neighbours<Value>& at) {
+// What is known of a sample: W and its error, P, the hint, and what is above it unless it is in the
+// first row, where N, NW and NE are W.
+template <bool predicted, bool first, typename Value>
+[[gnu::always_inline]] inline SampleContext<Value> ContextOf(const RowAbove<Value>& above,
+                                                             std::size_t i, Value west,
+                                                             Value west_error, Value previous,
+                                                             Value hinted) {
   using Bits = std::make_unsigned_t<Sum<Value>>;
   const auto magnitude = [](Sum<Value> v) { return static_cast<Bits>(Magnitude(v)); };
-  const auto bits = [](Value v) { return static_cast<Bits>(static_cast<Sum<Value>>(v)); };
+  const auto bits = [](Sum<Value> v) { return static_cast<Bits>(v); };
   SampleContext<Value> found;
+  const Bits size = magnitude(west);
   Bits activity, hint;
-  if constexpr (predicted) {
-    const Bits weighted =
-        3 * (bits(at.west) + bits(at.north)) + bits(at.north_east) + bits(at.corner) + 4;
-    const auto mean = static_cast<Bits>(static_cast<Sum<Value>>(weighted) >> 3);
-    const Bits both = bits(MedianEdge(at.west, at.north, at.corner)) + mean + 1;
-    found.prediction = static_cast<Sum<Value>>(both) >> 1;
-    activity = magnitude(Subtract(at.west, at.corner)) + magnitude(Subtract(at.north, at.corner)) +
-               magnitude(Subtract(at.north, at.north_east)) + static_cast<Bits>(at.west_error) +
-               static_cast<Bits>(at.north_error);
+  if constexpr (predicted && first) {
+    found.prediction = west;
+    activity = bits(west_error);
+    hint = size;
+  } else if constexpr (predicted) {
+    const Value north = above.north[i];
+    const Sum<Value> slope = above.slope[i];
+    const Sum<Value> gradient = Add<Sum<Value>>(west, slope);
+    const Value least = west < north ? west : north, most = west < north ? north : west;
+    const Sum<Value> below = gradient < most ? gradient : most;
+    const Sum<Value> median = below > least ? below : least;
+    const auto mean = static_cast<Sum<Value>>(3 * bits(west) + bits(above.weighted[i])) >> 3;
+    found.prediction = static_cast<Sum<Value>>(bits(median) + bits(mean) + 1) >> 1;
+    activity = magnitude(Subtract<Sum<Value>>(gradient, north)) + bits(above.activity[i]) +
+               bits(west_error);
     hint = magnitude(found.prediction);
   } else {
     found.prediction = 0;
-    activity = 2 * (magnitude(at.west) + magnitude(at.north)) + magnitude(at.corner) +
-               magnitude(at.north_east);
-    hint = bits(at.hint);
+    activity = first ? 6 * size : 2 * size + bits(above.activity[i]);
+    hint = bits(hinted);
   }
-  const std::size_t level = ClassOf<128, kActivities>(activity);
-  const std::size_t west = at.west == 0, north = at.north == 0, corner = at.corner == 0,
-                    north_east = at.north_east == 0;
+  const std::size_t zeros = west == 0 ? 1 : 0;
+  const std::size_t pattern = first ? 7 * zeros : zeros + static_cast<std::size_t>(above.zeros[i]);
+  const Bits mean = first ? size : (size + bits(above.magnitudes[i])) >> 1;
+  const std::size_t level = ClassOf(kClasses.activity, activity);
   constexpr std::size_t kFirst = predicted ? 0 : kPlaneContexts;
-  found.contexts[0] = kFirst + level * kPatterns + west + 2 * north + 4 * (corner & north_east);
-  found.contexts[1] = kFirst + kBeforeContexts +
-                      ClassOf<256, kBefore>(magnitude(at.before)) * kZeros + west + north + corner +
-                      north_east;
-  found.contexts[2] = kFirst + kHintContexts + ClassOf<256, kHints>(hint) * kActivities + level;
+  found.contexts[0] = kFirst + level * kPatterns + pattern;
+  found.contexts[1] = kFirst + kBeforeContexts + ClassOf(kClasses.before, magnitude(previous)) +
+                      ClassOf(kClasses.mean, mean);
+  found.contexts[2] = kFirst + kHintContexts + ClassOf(kClasses.hint, hint) + level;
   const int length = std::bit_width(activity);
-  found.shift = length > 3 ? length - 3 : 0;
+  found.shift = length > 4 ? length - 4 : 0;
   return found;
 }
 

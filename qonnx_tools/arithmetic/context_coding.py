@@ -8,14 +8,15 @@ Channels are coded in pairs, sample by sample: first the sample of the even chan
                        hint = |p|
     coefficients:      p = 0,  activity = 2|W| + 2|N| + |NW| + |NE|,  hint: given for each sample
 
-With Q(e) = e for e < 2, else 2 floor(log2 e) + the bit below the highest one; zeros = how many neighbours are 0:
+With Q(e) = e for e < 2, else 2 floor(log2 e) + the bit below the highest one:
 
     contexts   min(Q(activity), 13) and which of W, N, (NW and NE) are 0;
-               min(Q(|P|), 15) and zeros;
+               min(Q(|P|), 11) and min(Q(floor((|W| + |N| + 1) / 2)), 11);
                min(Q(hint), 15) and min(Q(activity), 13)
 
-The mean of the three distributions gives the probabilities of the token. The sample v is, with
-s = max(0, floor(log2 activity) - 2) and v - p + floor(2^s / 2) = q 2^s + r, z = 2q or -2q - 1 as in ``to_unsigned``:
+The mean of the three distributions gives the probabilities of the token; they learn it when both samples of a pair
+are coded. The sample v is, with s = max(0, floor(log2 activity) - 3), v - p + floor(2^s / 2) = q 2^s + r, and z = 2q or
+-2q - 1 as in ``to_unsigned``:
 
     token 0: v = 0;   1 + z: z <= 12;   14: z = 13 or 14;   15: z >= 15
 
@@ -33,8 +34,8 @@ from qonnx_tools.arithmetic.bits import BitReader, BitWriter
 from qonnx_tools.arithmetic.prediction import median_edge, neighbours, to_signed, to_unsigned
 from qonnx_tools.arithmetic.wavelet import Integers
 
-ACTIVITIES, HINTS, BEFORE, PATTERNS, ZEROS = 14, 16, 16, 8, 5
-CONTEXTS = ACTIVITIES * PATTERNS + BEFORE * ZEROS + HINTS * ACTIVITIES
+ACTIVITIES, PATTERNS, BEFORE, MEANS, HINTS = 14, 8, 12, 12, 16
+CONTEXTS = ACTIVITIES * PATTERNS + BEFORE * MEANS + HINTS * ACTIVITIES
 """Of one kind of plane."""
 FIRST_ESCAPE, SECOND_ESCAPE = 13, 15
 """z from which on token 14 and token 15 stand for it."""
@@ -61,14 +62,14 @@ class Sample:
         before = abs(int(planes[c - 1, row, column])) if c else 0
         level = min(magnitude_class(activity), ACTIVITIES - 1)
         pattern = (w == 0) + 2 * (n == 0) + 4 * (nw == 0 and ne == 0)
-        zeros = (w == 0) + (n == 0) + (nw == 0) + (ne == 0)
+        mean = min(magnitude_class((abs(w) + abs(n) + 1) >> 1), MEANS - 1)
         base = 0 if hints is None else CONTEXTS
         self.contexts = (
             base + level * PATTERNS + pattern,
-            base + ACTIVITIES * PATTERNS + min(magnitude_class(before), BEFORE - 1) * ZEROS + zeros,
-            base + ACTIVITIES * PATTERNS + BEFORE * ZEROS + min(magnitude_class(hint), HINTS - 1) * ACTIVITIES + level,
+            base + ACTIVITIES * PATTERNS + min(magnitude_class(before), BEFORE - 1) * MEANS + mean,
+            base + ACTIVITIES * PATTERNS + BEFORE * MEANS + min(magnitude_class(hint), HINTS - 1) * ACTIVITIES + level,
         )
-        self.shift = max(0, activity.bit_length() - 3)
+        self.shift = max(0, activity.bit_length() - 4)
 
     @property
     def half(self) -> int:
@@ -96,27 +97,34 @@ class ContextEncoder:
         """Append the maps ``[C, H, W]`` of one plane, predicted where there are no hints."""
         values = np.asarray(planes, np.int64)
         errors = np.zeros_like(values)
-        for at in _scan(values.shape):
-            sample = Sample(values, errors, hints, at)
-            value = int(values[at])
-            errors[at] = abs(value - sample.prediction)
-            scaled, rest = divmod(value - sample.prediction + sample.half, 1 << sample.shift)
-            number = int(to_unsigned(scaled))
-            token = 0 if value == 0 else 1 + min(number, FIRST_ESCAPE) + (number >= SECOND_ESCAPE)
-            starts = self._distributions.mixed(*sample.contexts)
-            start, stop = int(starts[token]), int(starts[token + 1])
-            self._choices.append(rans.Choice(at[0] % rans.STATES, start, stop - start))
-            self._distributions.learn(sample.contexts, token)
-            if token:
-                self._bits.write(rest, sample.shift)
-            if token == SECOND_ESCAPE - 1:
-                self._bits.write(number - FIRST_ESCAPE, 1)
-            elif token == SECOND_ESCAPE:
-                half = ((number - SECOND_ESCAPE) >> 1) + 1
-                length = half.bit_length() - 1
-                self._bits.write_unary(length)
-                self._bits.write(half, length)
-                self._bits.write(number - SECOND_ESCAPE, 1)
+        for pair in _pairs(values.shape):
+            seen = []
+            for at in pair:
+                sample = Sample(values, errors, hints, at)
+                errors[at] = abs(int(values[at]) - sample.prediction)
+                seen.append((sample.contexts, self._write(int(values[at]), sample, at[0] % rans.STATES)))
+            for contexts, token in seen:
+                self._distributions.learn(contexts, token)
+
+    def _write(self, value: int, sample: Sample, state: int) -> int:
+        """Append one sample; return its token."""
+        scaled, rest = divmod(value - sample.prediction + sample.half, 1 << sample.shift)
+        number = int(to_unsigned(scaled))
+        token = 0 if value == 0 else 1 + min(number, FIRST_ESCAPE) + (number >= SECOND_ESCAPE)
+        starts = self._distributions.mixed(*sample.contexts)
+        start, stop = int(starts[token]), int(starts[token + 1])
+        self._choices.append(rans.Choice(state, start, stop - start))
+        if token:
+            self._bits.write(rest, sample.shift)
+        if token == SECOND_ESCAPE - 1:
+            self._bits.write(number - FIRST_ESCAPE, 1)
+        elif token == SECOND_ESCAPE:
+            half = ((number - SECOND_ESCAPE) >> 1) + 1
+            length = half.bit_length() - 1
+            self._bits.write_unary(length)
+            self._bits.write(half, length)
+            self._bits.write(number - SECOND_ESCAPE, 1)
+        return token
 
     def to_bytes(self) -> bytes:
         """Return the payload."""
@@ -134,15 +142,19 @@ class ContextDecoder:
     def read_plane(self, shape: tuple[int, int, int], hints: Integers | None) -> Integers:
         """Return the maps ``[C, H, W]`` of the next plane."""
         values, errors = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        for at in _scan(shape):
-            sample = Sample(values, errors, hints, at)
-            token = self._states.decode(at[0] % rans.STATES, self._distributions.mixed(*sample.contexts))
-            self._distributions.learn(sample.contexts, token)
-            if token:
-                rest = self._bits.read(sample.shift)
-                scaled = int(to_signed(self._number(token)))
-                values[at] = (scaled << sample.shift) + rest - sample.half + sample.prediction
-            errors[at] = abs(int(values[at]) - sample.prediction)
+        for pair in _pairs(shape):
+            seen = []
+            for at in pair:
+                sample = Sample(values, errors, hints, at)
+                token = self._states.decode(at[0] % rans.STATES, self._distributions.mixed(*sample.contexts))
+                if token:
+                    rest = self._bits.read(sample.shift)
+                    scaled = int(to_signed(self._number(token)))
+                    values[at] = (scaled << sample.shift) + rest - sample.half + sample.prediction
+                errors[at] = abs(int(values[at]) - sample.prediction)
+                seen.append((sample.contexts, token))
+            for contexts, token in seen:
+                self._distributions.learn(contexts, token)
         return values
 
     def _number(self, token: int) -> int:
@@ -159,11 +171,10 @@ class ContextDecoder:
         self._states.finish(self._bits.bytes_read)
 
 
-def _scan(shape: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """Yield the positions of the samples in the order of the stream."""
+def _pairs(shape: tuple[int, ...]) -> Iterator[list[tuple[int, int, int]]]:
+    """Yield the positions of the samples in the order of the stream, those that are coded together in one list."""
     channels, height, width = shape
     for first in range(0, channels, rans.STATES):
         for row in range(height):
             for column in range(width):
-                for c in range(first, min(first + rans.STATES, channels)):
-                    yield c, row, column
+                yield [(c, row, column) for c in range(first, min(first + rans.STATES, channels))]

@@ -30,8 +30,8 @@ STATE_BYTES = 4
 
 LEAST_PROBABILITY = 4
 """Of every symbol in every distribution, in 1 / 2^15."""
-RATES = tuple(65536 // (count + 3) for count in range(88))
-"""By how much of the way a distribution moves towards a symbol, in 1 / 2^16, by how many it has seen."""
+FIRST_RATE, LAST_RATE = 25206, 936
+"""By how much of the way a distribution moves towards its first symbols and, in the end, later ones, in 1 / 2^16."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Distributions:
 
     def __init__(self, contexts: int) -> None:
         self._starts = np.tile(np.arange(SYMBOLS, dtype=np.int64) * (TOTAL // SYMBOLS), (contexts, 1))
-        self._counts = np.zeros(contexts, np.int64)
+        self._rates = np.full(contexts, FIRST_RATE, np.int64)
 
     def mixed(self, first: int, second: int, third: int) -> Integers:
         """Return the starts of the mean of three distributions, and ``TOTAL``: weights 1/4, 1/4 and 1/2."""
@@ -56,14 +56,17 @@ class Distributions:
         return np.append((mean + self._starts[third] + 1) >> 1, TOTAL)
 
     def learn(self, contexts: Sequence[int], symbol: int) -> None:
-        """Move each distribution towards ``symbol``: e += floor((target - e) rate / 2^16)."""
+        """Move each distribution towards ``symbol``, and its rate towards the last one.
+
+        e += floor((target - e) rate / 2^16),  then  rate += floor((last - rate) rate / 2^16): about 1 / (seen + 2.6)
+        """
         position = np.arange(SYMBOLS)
         below, above = LEAST_PROBABILITY * position, TOTAL - LEAST_PROBABILITY * (SYMBOLS - position)
         target = np.where(position <= symbol, below, above)
         for context in contexts:
-            seen = int(self._counts[context])
-            self._starts[context] += ((target - self._starts[context]) * RATES[seen]) >> 16
-            self._counts[context] = min(seen + 1, len(RATES) - 1)
+            rate = int(self._rates[context])
+            self._starts[context] += ((target - self._starts[context]) * rate) >> 16
+            self._rates[context] += ((LAST_RATE - rate) * rate) >> 16
 
 
 def encode(choices: Sequence[Choice]) -> bytes:
