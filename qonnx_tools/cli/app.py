@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import qonnx_tools
+from qonnx_tools.cli.compress import compress, decompress
 from qonnx_tools.cli.convert import convert
 from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, inspect, search):
+for command in (convert, evaluate, inspect, search, compress, decompress):
     app.command()(interruptible(command))
 
 

@@ -1,14 +1,15 @@
 """Fuzz the compiled library under AddressSanitizer and UBSan: every node, however malformed, runs or is refused.
 
-    python tests/custom_ops/fuzz.py [--cases N] [--seed S] [--levels LEVEL ...] [--library FILE]
+    python tests/custom_ops/fuzz.py [--cases N] [--streams N] [--seed S] [--levels LEVEL ...] [--library FILE]
 
 Builds the library with both sanitizers in a temporary folder, with `pip wheel`, and runs the fuzzers beside this file
 in processes that preload the sanitizers: fuzz_codes.py (ops on codes), fuzz_nodes.py (quantizers on floats) and
 fuzz_table.py (every op of the table, from its definition alone), N cases each at every SIMD level. Prints how many
-nodes of each op ran and how many were refused with a status. The first crash, report of a sanitizer or hang ends it
-with exit status 1 and the command that repeats the case.
+nodes of each op ran and how many were refused with a status. Then a program built with the library decodes N damaged
+streams of feature maps at every level; it prints how many ended with which status. The first crash, report of a
+sanitizer or hang ends it with exit status 1 and, for nodes, the command that repeats the case.
 
---library fuzzes a library that is there, without sanitizers. Exit status 3: the compiler has no sanitizers.
+--library fuzzes a library that is there, without sanitizers and without streams. Exit status 3: the compiler has no sanitizers.
 """
 
 import argparse
@@ -32,6 +33,11 @@ NO_SANITIZERS = 3
 SECONDS_A_CASE, LEAST_SECONDS = 0.5, 60
 TRIES = 3
 """On some virtual machines any program stalls now and then when AddressSanitizer is preloaded, `uptime` too."""
+PROGRAM = "feature_map_streams"
+"""Built from custom_ops/fuzz; decodes damaged streams."""
+PROGRAM_SANITIZER = "detect_leaks=0:max_allocation_size_mb=256:malloc_context_size=0"
+"""More memory than a map of the fuzzer could want ends the program."""
+STREAMS_A_SECOND = 500
 UNSUPPORTED = "does not run level"
 """What the library says of a SIMD level that the CPU lacks."""
 ENDING = 6000
@@ -52,16 +58,44 @@ def runtimes() -> list[str]:
     return found
 
 
-def build(folder: Path) -> Path:
-    """Compile the library with the sanitizers and return it."""
-    settings = {"cmake.define.QONNX_TOOLS_SANITIZE": "address,undefined", "build-dir": str(folder / "build")}
+def build(folder: Path) -> tuple[Path, Path]:
+    """Compile the library and the program with the sanitizers and return both."""
+    settings = {
+        "cmake.define.QONNX_TOOLS_SANITIZE": "address,undefined",
+        "cmake.define.QONNX_TOOLS_FUZZ": "ON",
+        "build-dir": str(folder / "build"),
+    }
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
     command += [f"--config-settings={key}={value}" for key, value in settings.items()]
     subprocess.run([*command, str(HERE.parent.parent)], check=True)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        (member,) = [name for name in archive.namelist() if name.endswith(".so")]
-        return Path(archive.extract(member, folder))
+        (library,) = [name for name in archive.namelist() if name.endswith(".so")]
+        (program,) = [name for name in archive.namelist() if name.endswith(PROGRAM)]
+        found = Path(archive.extract(library, folder)), Path(archive.extract(program, folder))
+    found[1].chmod(0o700)
+    return found
+
+
+def decode_streams(program: Path, level: str, options: argparse.Namespace, tries: int = TRIES) -> Counter[str]:
+    """Run the program; return how many streams ended how, or end the program. Nothing where the CPU lacks the level."""
+    command = [str(program), str(options.streams), str(options.seed)]
+    environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "ASAN_OPTIONS": PROGRAM_SANITIZER}
+    limit = LEAST_SECONDS + options.streams / STREAMS_A_SECOND
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=limit)
+    except subprocess.TimeoutExpired:
+        if tries > 1:
+            return decode_streams(program, level, options, tries - 1)
+        sys.stderr.write(f"streams at level {level}: no end in {limit:.0f} s: {' '.join(command)}\n")
+        raise SystemExit(1) from None
+    if done.returncode and UNSUPPORTED in done.stderr:
+        return Counter()
+    if done.returncode:
+        sys.stderr.write(f"{done.stderr[-ENDING:]}\nstreams at level {level}: status {done.returncode}\n")
+        raise SystemExit(1)
+    endings = (line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    return Counter({name: int(number) for name, number in endings})
 
 
 def fuzz(
@@ -107,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Build, fuzz, print the counts."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000, help="of each fuzzer at each level")
+    parser.add_argument("--streams", type=int, default=100_000, help="damaged streams at each level")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--levels", nargs="+", choices=LEVELS, default=LEVELS)
     parser.add_argument("--library", type=Path, help="fuzz this one, without sanitizers")
@@ -117,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         environment = {**os.environ}
         if options.library is None:
             environment |= {"LD_PRELOAD": " ".join(runtimes()), "ASAN_OPTIONS": ADDRESS_SANITIZER}
-        library = options.library or build(Path(folder))
+        library, program = (options.library, None) if options.library else build(Path(folder))
         for level in options.levels:
             found = [fuzz(each, library, environment | {"QONNX_TOOLS_SIMD": level}, options) for each in FUZZERS]
             counts += sum(found, Counter())
@@ -125,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 levels.append(level)
             else:
                 sys.stdout.write(f"level {level} is left out: this CPU does not run it\n")
+        streams = sum((decode_streams(program, level, options) for level in options.levels if program), Counter())
     width = max(map(len, counts))
     for op in sorted({name.split()[0] for name in counts}):
         ran, refused = counts[f"{op} ran"], counts[f"{op} refused"]
@@ -134,6 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.write(
         f"{ran + refused:,} nodes {sanitized} ({', '.join(levels)}): {ran:,} ran, {refused:,} refused, no crash\n"
     )
+    if streams:
+        endings = ", ".join(f"{number:,} {name}" for name, number in streams.items())
+        sys.stdout.write(f"{streams.total():,} damaged streams {sanitized}: {endings}, no crash\n")
 
 
 if __name__ == "__main__":
