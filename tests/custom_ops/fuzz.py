@@ -9,7 +9,8 @@ nodes of each op ran and how many were refused with a status. Then a program bui
 streams of feature maps at every level; it prints how many ended with which status. The first crash, report of a
 sanitizer or hang ends it with exit status 1 and, for nodes, the command that repeats the case.
 
---library fuzzes a library that is there, without sanitizers and without streams. Exit status 3: the compiler has no sanitizers.
+--library fuzzes a library that is there, without sanitizers and without streams. Exit status 3: the compiler has no
+sanitizers.
 """
 
 import argparse
