@@ -42,7 +42,7 @@ def test_workers_say_how_they_are_used(script):
     "script",
     [
         *("batch_norm_formats", "batch_norm_spread", "batch_norm_treatments"),
-        *("conversion", "log_accuracy", "models", "native_against_simulation"),
+        *("conversion", "feature_map_codecs", "log_accuracy", "models", "native_against_simulation"),
     ],
 )
 def test_missing_assets_are_one_line(script, tmp_path):
@@ -64,6 +64,18 @@ def test_a_native_graph_differs_nowhere_from_its_simulation_in_fixed_point(asset
     assert (found["batch_norm"], found["images"], found["outputs"]) == ("fold", 4, 40)
     assert found["codes"] > 10_000
     assert not {name: found[name] for name in found if "differ" in name and found[name]}
+
+
+def test_feature_maps_are_smallest_in_codecs_of_this_project(assets):
+    arguments = ("--networks", "resnet20_cifar10", "--images", "2", "--steps", "1", "5", "--json")
+    done = run("feature_map_codecs", *arguments, QONNX_TOOLS_ASSETS=str(assets))
+    assert (done.returncode, done.stderr) == (0, "")
+    results = json.loads(done.stdout)["results"]
+    for step in (1, 5):
+        found = {item["codec"]: item for item in results if item["step"] == step}
+        assert {"extended bit-plane", "zstd -19", "predictive, rice", "wavelet53 3, context"} <= set(found)
+        assert min(found, key=lambda codec: found[codec]["bits_a_value"]) == "predictive, context"
+        assert found["predictive, context"]["root_mean_square_error"] == pytest.approx({1: 0, 5: 1.1}[step], abs=0.3)
 
 
 def test_kernels_on_few_numbers():
