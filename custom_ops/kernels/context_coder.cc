@@ -55,18 +55,18 @@ inline void CodeRows(Lane<Value>* maps, std::size_t width, std::size_t area, con
     west_error[lane] = 0;
   }
   for (std::size_t i = 0; i < width; ++i) {
-    Value previous = before == nullptr ? Value{0} : before[i];
+    const std::size_t earlier = before == nullptr ? 0 : BeforeContext(before[i]);
     // The lanes are unrolled by hand: what belongs to one stays in registers.
     const auto step = [&](auto of_lane) __attribute__((always_inline)) {
       constexpr std::size_t lane = decltype(of_lane)::value;
       Value& at = x[lane * area + i];
       const SampleContext<Value> context = ContextOf<predicted, first, Value>(
-          maps[lane].above, i, west[lane], west_error[lane], previous,
+          maps[lane].above, i, west[lane], west_error[lane], earlier,
           predicted ? Value{0} : hints[lane * area + i]);
       const Coded<Value> coded = code(of_lane, context, at);
-      previous = west[lane] = at = coded.value;
+      west[lane] = at = coded.value;
       if constexpr (predicted) {
-        const auto error = Magnitude(Subtract<Sum<Value>>(previous, context.prediction));
+        const auto error = Magnitude(Subtract<Sum<Value>>(coded.value, context.prediction));
         west_error[lane] = maps[lane].errors[i] = static_cast<Value>(error);
       }
       return Seen{{context.contexts[0], context.contexts[1], context.contexts[2]}, coded.token};

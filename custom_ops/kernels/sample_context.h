@@ -93,6 +93,12 @@ inline void LookAbove(const Value* above, const Value* errors, std::size_t width
   LookAbove<predicted>(above, errors, last, width, 1, 0, row);
 }
 
+// What P adds to the second context.
+template <typename Value>
+inline std::size_t BeforeContext(Value before) {
+  return ClassOf(kClasses.before, static_cast<std::make_unsigned_t<Sum<Value>>>(Magnitude(before)));
+}
+
 template <typename Value>
 struct SampleContext {
   Sum<Value> prediction;
@@ -100,12 +106,12 @@ struct SampleContext {
   int shift;
 };
 
-// What is known of a sample: W and its error, P, the hint, and what is above it unless it is in the
-// first row, where N, NW and NE are W.
+// What is known of a sample: W and its error, what P adds, the hint, and what is above it unless it
+// is in the first row, where N, NW and NE are W.
 template <bool predicted, bool first, typename Value>
 [[gnu::always_inline]] inline SampleContext<Value> ContextOf(const RowAbove<Value>& above,
                                                              std::size_t i, Value west,
-                                                             Value west_error, Value previous,
+                                                             Value west_error, std::size_t earlier,
                                                              Value hinted) {
   using Bits = std::make_unsigned_t<Sum<Value>>;
   const auto magnitude = [](Sum<Value> v) { return static_cast<Bits>(Magnitude(v)); };
@@ -140,8 +146,7 @@ template <bool predicted, bool first, typename Value>
   const std::size_t level = ClassOf(kClasses.activity, activity);
   constexpr std::size_t kFirst = predicted ? 0 : kPlaneContexts;
   found.contexts[0] = kFirst + level * kPatterns + pattern;
-  found.contexts[1] = kFirst + kBeforeContexts + ClassOf(kClasses.before, magnitude(previous)) +
-                      ClassOf(kClasses.mean, mean);
+  found.contexts[1] = kFirst + kBeforeContexts + earlier + ClassOf(kClasses.mean, mean);
   found.contexts[2] = kFirst + kHintContexts + ClassOf(kClasses.hint, hint) + level;
   const int length = std::bit_width(activity);
   found.shift = length > 4 ? length - 4 : 0;

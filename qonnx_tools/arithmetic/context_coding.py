@@ -1,7 +1,8 @@
 """Context-adaptive code of a plane: what the neighbours are says how probable each token is.
 
 Channels are coded in pairs, sample by sample: first the sample of the even channel (state 0), then that of the odd one
-(state 1). For a sample, with its neighbours as in ``prediction`` and P the sample there of the channel before:
+(state 1). For a sample, with its neighbours as in ``prediction`` and P the sample there of the last channel before the
+pair, 0 in the first pair:
 
     predicted plane:   p = floor((median edge + floor((3W + 3N + NE + NW + 4) / 8) + 1) / 2)
                        activity = |W - NW| + |N - NW| + |N - NE| + |W - p(W)| + |N - p(N)|, the last two 0 outside
@@ -59,7 +60,8 @@ class Sample:
             self.prediction = 0
             activity = 2 * abs(w) + 2 * abs(n) + abs(nw) + abs(ne)
             hint = int(hints[at])
-        before = abs(int(planes[c - 1, row, column])) if c else 0
+        earlier = c - c % rans.STATES - 1
+        before = abs(int(planes[earlier, row, column])) if earlier >= 0 else 0
         level = min(magnitude_class(activity), ACTIVITIES - 1)
         pattern = (w == 0) + 2 * (n == 0) + 4 * (nw == 0 and ne == 0)
         mean = min(magnitude_class((abs(w) + abs(n) + 1) >> 1), MEANS - 1)
