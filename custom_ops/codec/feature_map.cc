@@ -118,12 +118,13 @@ std::uint8_t* Encode(const FeatureMapCoding& coding, Workspace<Value>& work, std
   BitSink sink = {to, 0, 0};
   RiceState rice = StartOfRice(coding);
   std::uint32_t* choices = work.choices;
-  contexts.reset(*work.distributions);
+  const bool has_contexts = coding.coder == static_cast<int>(Coder::kContext);
+  if (has_contexts) contexts.reset(*work.distributions);
   for (std::size_t i = 0; i < work.bands.size(); ++i) {
     const Band& band = work.bands[i];
     const PlaneShape shape = work.StoredShape(band);
     Value* const x = work.At(band);
-    if (coding.coder == static_cast<int>(Coder::kContext)) {
+    if (has_contexts) {
       if (shape.count() == 0) continue;
       choices = contexts.encode(x, shape, work.HintsFor(coding, i), *work.distributions,
                                 work.scratch, sink, choices);
@@ -141,7 +142,7 @@ std::uint8_t* Encode(const FeatureMapCoding& coding, Workspace<Value>& work, std
     }
   }
   std::uint8_t* const end = sink.end + (sink.count > 0 ? 1 : 0);
-  if (coding.coder != static_cast<int>(Coder::kContext)) return end;
+  if (!has_contexts) return end;
   return contexts.finish(work.choices, choices, end);
 }
 
@@ -158,8 +159,8 @@ bool Decode(const ReadStream& read, Workspace<Value>& work) {
   BitSource bits = {work.bytes, read.payload_size, 0};
   RangeSource range;
   if (has_contexts && !contexts.start(work.bytes, read.payload_size, range)) return false;
+  if (has_contexts) contexts.reset(*work.distributions);
   RiceState rice = StartOfRice(coding);
-  contexts.reset(*work.distributions);
   for (std::size_t i = 0; i < work.bands.size(); ++i) {
     const Band& band = work.bands[i];
     const PlaneShape shape = work.StoredShape(band);

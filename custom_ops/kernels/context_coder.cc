@@ -3,6 +3,11 @@
 #include "kernels/distributions.h"
 #include "kernels/sample_context.h"
 
+#if defined(__AVX512F__)
+// Rows are short: wide vectors would leave most of them to scalar code.
+#pragma GCC target("prefer-vector-width=256")
+#endif
+
 namespace qonnx_tools {
 namespace {
 

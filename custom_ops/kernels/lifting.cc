@@ -4,6 +4,11 @@
 
 #include "kernels/wrapping.h"
 
+#if defined(__AVX512F__)
+// Rows are short: wide vectors would leave most of them to scalar code.
+#pragma GCC target("prefer-vector-width=256")
+#endif
+
 namespace qonnx_tools {
 namespace {
 

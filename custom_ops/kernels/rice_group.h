@@ -59,7 +59,7 @@ template <typename Number>
 
 #if defined(__BMI2__)
 
-constexpr int kTogetherParameter = 14;  // four remainders fit one Put
+constexpr int kTogetherParameter = 13;  // four remainders fit one Put, and eight one lane
 constexpr std::uint64_t kLanes = 0x0001000100010001u;
 
 inline std::uint64_t RemainderMask(int parameter) {
@@ -96,9 +96,9 @@ inline std::uint64_t RemainderMask(int parameter) {
   const auto length = static_cast<unsigned>(std::countr_zero(eighth)) + 1;
   // In two registers: a vector cannot be loaded right after its parts were stored.
   std::uint64_t ends[2] = {0, 0};
+  unary <<= 1;
   for (std::size_t i = 0; i < kGroup; ++i) {
-    const auto end = static_cast<std::uint64_t>(std::countr_zero(unary) + 1);
-    ends[i / 4] |= end << 16 * (i % 4);
+    ends[i / 4] |= static_cast<std::uint64_t>(std::countr_zero(unary)) << 16 * (i % 4);
     unary &= unary - 1;
   }
   const __m128i end =
@@ -118,12 +118,9 @@ inline std::uint64_t RemainderMask(int parameter) {
       _mm_set_epi64x(static_cast<long long>(low[1]), static_cast<long long>(low[0]));
   const __m128i found = _mm_or_si128(whole, rest);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(numbers), found);
-  // Unsigned sums of pairs: the low and the high half of each 32 bits.
-  const __m128i pairs =
-      _mm_add_epi32(_mm_and_si128(found, _mm_set1_epi32(0xffff)), _mm_srli_epi32(found, 16));
-  const __m128i fours = _mm_add_epi32(pairs, _mm_srli_si128(pairs, 8));
-  const auto packed = static_cast<std::uint64_t>(_mm_cvtsi128_si64(fours));
-  sum += (packed & 0xffffffffu) + (packed >> 32);
+  // The quotients add up to the ones and zeros but the ones. Four sums of remainders, below 2^14
+  // each as kTogetherParameter is at most 13, meet in the highest lane.
+  sum += (std::uint64_t{length - kGroup} << parameter) + ((low[0] + low[1]) * kLanes >> 48);
   return true;
 }
 
