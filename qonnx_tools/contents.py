@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from qonnx_tools.arithmetic.formats import Format
-from qonnx_tools.cost import FeatureMap, LayerWork, Work
+from qonnx_tools.cost import LayerWork, Stored, Work
 from qonnx_tools.feature_maps import kept_maps
-from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, op_of, producer
+from qonnx_tools.graph import Model, constant_value, consumers, gs, is_constant, nodes, op_of, producer
 from qonnx_tools.ops import DOMAIN
 from qonnx_tools.origin import Origin, origin_of
 from qonnx_tools.plan import Role, TensorPlan
@@ -136,7 +136,7 @@ class Contents:
             weight_bits=self.bits(weight),
             bias_bits=self.bits(origin.first(Role.BIAS)),
             input_bits=origin.reads[0].bits if origin.reads else None,
-            output_bits=self.bits(origin.first(Role.ACTIVATION)),
+            output_bits=self.bits(self._result_of(node, origin)),
             accumulator_bits=accumulator_bits,
             safe_accumulator_bits=origin.safe_accumulator_bits or accumulator_bits,
             macs=origin.macs,
@@ -145,13 +145,38 @@ class Contents:
             unit=unit_of(node, origin),
         )
 
+    def _result_of(self, node: gs.Node, origin: Origin) -> str | None:
+        """Return the activation that a layer makes, behind an addition in the same node or units that read its sums."""
+        made = [name for part in origin.parts if (name := part.first(Role.ACTIVATION))]
+        readers = consumers(node.outputs[0])
+        if not made and len(readers) == 1 and readers[0].name in self.origins:
+            behind = readers[0]
+            if op_of(behind) in (f"{DOMAIN}::Affine", f"{DOMAIN}::FixedAdd"):
+                return self._result_of(behind, self.origins[behind.name])
+        return made[0] if made else None
+
     def work(self, reports: Sequence[LayerReport]) -> Work:
         """Return what the layers and activations are as work."""
         return Work(
             layers=tuple(map(_layer_work, reports)),
-            maps=tuple(FeatureMap(name, count, self.formats[name].format.bits) for name, count in self.maps.items()),
+            maps=tuple(Stored(name, count, self.formats[name].format.bits) for name, count in self.maps.items()),
             kept=kept_maps(self.graph, self._map),
+            normalizations=tuple(self._normalizations()),
         )
+
+    def _normalizations(self) -> Iterator[Stored]:
+        """Yield the constants of batch normalizations, each once."""
+        sizes: dict[str, int] = {}
+        for origin in self.origins.values():
+            for part in origin.parts:
+                names = [name for name, line in part.tensors.items() if line.role is Role.BATCH_NORM]
+                sizes |= {name: math.prod(part.shapes.get(name, ())) for name in names}
+        for node in nodes(self.graph, "BatchNormalization"):
+            for tensor in list(node.inputs)[1:3]:
+                source = self._source(tensor)
+                sizes[source.name] = math.prod(source.shape or ())
+        for name, size in sizes.items():
+            yield Stored(name, size, self.bits(name) or FLOAT_BITS)
 
     def _map(self, tensor: Any) -> str | None:
         """Return the activation that ``tensor`` holds as quantized numbers."""

@@ -107,7 +107,14 @@ def convert(
     if given is not None:
         prepared = prepare(model, given.batch_norm, passes, lambda _: separated(given.tensors))
         return apply(prepared, given, target, strict=strict)
-    prepared = prepare(model, proposer.batch_norm, passes, partial(separated_by, proposer), keep_trained=data is None)
+    prepared = prepare(
+        model,
+        proposer.batch_norm,
+        passes,
+        partial(separated_by, proposer),
+        merge_sums=proposer.merges_sums,
+        keep_trained=data is None,
+    )
     dataset = None if data is None else open_images(data, preprocessing, prepared.model)
     network, calibration = look_at(prepared, dataset, images, preprocessing, progress)
     chosen = proposer.propose(network)

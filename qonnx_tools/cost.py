@@ -1,8 +1,9 @@
 """What a quantized network costs an accelerator: bits to store, and the work of its multipliers.
 
 Everything is for one image. Memory and multiplier cost are those of Goyal et al., arXiv 2102.02147: the bits of all
-weights, biases and activations, and the product of the widths of a layer's weights and of its *output*, summed over
-its multiplications. What the multiplier of a layer really sees is the layer's *input*; that cost stands beside it.
+weights, biases and activations (and of the constants of batch normalization, where it is not folded), and the product
+of the widths of a layer's weights and of its *output*, summed over its multiplications. What the multiplier of a layer
+really sees is the layer's *input*; that cost stands beside it.
 """
 
 import math
@@ -48,8 +49,8 @@ class LayerWork:
 
 
 @dataclass(frozen=True)
-class FeatureMap:
-    """An activation: its numbers, and the width of each in bits."""
+class Stored:
+    """A tensor that is stored: its numbers, and the width of each in bits."""
 
     name: str
     elements: int
@@ -58,11 +59,12 @@ class FeatureMap:
 
 @dataclass(frozen=True)
 class Work:
-    """A network: its layers, its activations, and the names of those that are kept at each step."""
+    """A network: its layers, its activations, the names of those that are kept at each step, batch-norm constants."""
 
     layers: tuple[LayerWork, ...]
-    maps: tuple[FeatureMap, ...]
+    maps: tuple[Stored, ...]
     kept: tuple[frozenset[str], ...] = ()
+    normalizations: tuple[Stored, ...] = ()
 
     def with_bits(self, bits: int) -> "Work":
         """Return the same network with every weight, bias and activation ``bits`` wide, in fixed point."""
@@ -82,6 +84,7 @@ class Work:
                 for layer in self.layers
             ),
             maps=tuple(replace(each, bits=bits) for each in self.maps),
+            normalizations=tuple(replace(each, bits=bits) for each in self.normalizations),
         )
 
 
@@ -92,6 +95,7 @@ class Cost:
     Attributes:
         weight_memory_bits: of all weights.
         bias_memory_bits: of all biases.
+        normalization_memory_bits: of the constants of batch normalization.
         map_memory_bits: of all activations, side by side.
         peak_map_memory_bits: of the activations that are kept at the same time, where there are most.
         multiplier_cost: sum of macs x weight bits x output bits; input bits where the output is not stored.
@@ -103,6 +107,7 @@ class Cost:
 
     weight_memory_bits: int
     bias_memory_bits: int
+    normalization_memory_bits: int
     map_memory_bits: int
     peak_map_memory_bits: int
     multiplier_cost: int
@@ -113,8 +118,9 @@ class Cost:
 
     @property
     def memory_bits(self) -> int:
-        """Of weights, biases and activations together."""
-        return self.weight_memory_bits + self.bias_memory_bits + self.map_memory_bits
+        """Of all constants and activations together."""
+        constants = self.weight_memory_bits + self.bias_memory_bits + self.normalization_memory_bits
+        return constants + self.map_memory_bits
 
 
 def cost_of(work: Work) -> Cost:
@@ -123,6 +129,7 @@ def cost_of(work: Work) -> Cost:
     return Cost(
         weight_memory_bits=sum(layer.weights * layer.weight_bits for layer in work.layers),
         bias_memory_bits=sum(layer.biases * layer.bias_bits for layer in work.layers),
+        normalization_memory_bits=sum(each.elements * each.bits for each in work.normalizations),
         map_memory_bits=sum(bits.values()),
         peak_map_memory_bits=max((sum(bits[name] for name in names) for names in work.kept), default=0),
         **{name: sum(map(each, work.layers)) for name, each in LAYER_COSTS.items()},

@@ -56,6 +56,7 @@ def prepare(
     passes: Iterable[str] = (),
     separate: Callable[[Model], frozenset[str]] | None = None,
     *,
+    merge_sums: bool = False,
     keep_trained: bool = False,
 ) -> Prepared:
     """Return ``source`` in the form that plans are for.
@@ -65,6 +66,7 @@ def prepare(
         batch_norm: what becomes of batch normalization.
         passes: names of further passes to run on the canonical graph, in order.
         separate: returns the tensors that layers read in a format of their own.
+        merge_sums: whether a layer's result that is added to another tensor has no format of its own.
         keep_trained: whether to keep a copy from before batch normalization is treated, for data-free calibration.
 
     Raises:
@@ -81,7 +83,7 @@ def prepare(
         reports += run_passes(work, [SeparateLayerInputs(apart)])
         if trained is not None:
             run_passes(trained, [SeparateLayerInputs(apart)])
-    chosen, left = activations(work.graph, merged=batch_norm is BatchNorm.MERGE)
+    chosen, left = activations(work.graph, merged=batch_norm is BatchNorm.MERGE, sums=merge_sums)
     return Prepared(work, tuple(chosen), tuple(left), tuple(reports), trained)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qonnx_tools.graph import consumers, gs, is_constant, nodes, op_of
+from qonnx_tools.graph import consumers, gs, is_constant, nodes, op_of, producer, sole_consumer
 from qonnx_tools.outcome import Skip
 
 WEIGHTED = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
@@ -40,9 +40,9 @@ class Layer:
 
     ``weight``, ``bias``, ``input`` and ``output`` are tensor names; ``sources`` are the tensors whose values reach
     the input through operators that pass values unchanged; ``result`` is the output behind the batch normalization and
-    the clipping function that belong to the layer, if any. ``channel_axis`` is the output-channel dimension of the
-    weights; ``weight_shape`` their shape. ``macs`` counts the multiplications for one image, or is None where a
-    shape is unknown.
+    the clipping function that belong to the layer, if any, and ``sum`` that behind an addition after them.
+    ``channel_axis`` is the output-channel dimension of the weights; ``weight_shape`` their shape. ``macs`` counts the
+    multiplications for one image, or is None where a shape is unknown.
     """
 
     node: str
@@ -53,6 +53,7 @@ class Layer:
     sources: tuple[str, ...]
     output: str
     result: str
+    sum: str
     channel_axis: int
     weight_shape: tuple[int, ...]
     macs: int | None
@@ -82,6 +83,7 @@ def layers(graph: gs.Graph, through: Callable[[Any], Any] | None = None) -> list
                 sources=tuple(source(tensor).name for tensor in _origins(node.inputs[0])),
                 output=node.outputs[0].name,
                 result=_result(node.outputs[0]).name,
+                sum=_sum(node.outputs[0]).name,
                 channel_axis=_channel_axis(node, weight),
                 weight_shape=tuple(weight.shape),
                 macs=macs_of(node, tuple(weight.shape)),
@@ -127,26 +129,28 @@ def normalizations(graph: gs.Graph) -> list[Normalization]:
     ]
 
 
-def activations(graph: gs.Graph, *, merged: bool = False) -> tuple[list[str], list[Skip]]:
+def activations(graph: gs.Graph, *, merged: bool = False, sums: bool = False) -> tuple[list[str], list[Skip]]:
     """Return the tensors to quantize, in topological order, and the float tensors left alone with the reason.
 
     A tensor is quantized where it is made: behind a graph input or a computing operator, after the clipping
     function that follows it, when some operator that computes on codes reads it. With ``merged`` a batch
-    normalization belongs to the layer before it too: the quantizer comes after both.
+    normalization belongs to the layer before it too, on either side of the clipping function: the quantizer comes
+    after all of them. With ``sums`` so does an addition: what a layer makes for it alone is added as it is.
     """
     deferring = CLIPPING | {"BatchNormalization"} if merged else CLIPPING
     chosen: list[str] = []
     left: list[Skip] = []
     outputs = {tensor.name for tensor in graph.outputs}
-    makers = [(tensor, "") for tensor in graph.inputs]
-    makers += [(tensor, op_of(node)) for node in nodes(graph) if not is_passive(node) for tensor in node.outputs]
-    for tensor, op in makers:
+    makers = list(graph.inputs)
+    makers += [tensor for node in nodes(graph) if not is_passive(node) for tensor in node.outputs]
+    for tensor in makers:
         if is_constant(tensor) or tensor.dtype != np.float32:
             continue
         readers, is_result = readers_through(tensor), _reaches(tensor, outputs)
-        follow = CLIPPING if op in CLIPPING else deferring
-        if readers and not is_result and all(op_of(node) in follow for node in readers):
+        if readers and not is_result and all(op_of(node) in deferring for node in readers):
             continue  # the quantizer comes behind them
+        if sums and _is_summand(tensor, merged=merged):
+            continue
         if any(computes(node) for node in readers):
             chosen.append(tensor.name)
         elif is_result or not readers:
@@ -155,6 +159,45 @@ def activations(graph: gs.Graph, *, merged: bool = False) -> tuple[list[str], li
             ops = ", ".join(sorted({node.op for node in readers}))
             left.append(Skip(tensor.name, f"read only by {ops}, which stays in float"))
     return chosen, left
+
+
+def _is_summand(tensor: Any, *, merged: bool) -> bool:
+    """Tell whether ``tensor`` is a layer's result, for one addition alone, and the later one of two such operands."""
+    add = sole_consumer(tensor)
+    if add is None or op_of(add) != "Add" or not _is_layer_result(tensor, merged=merged):
+        return False
+    operands: list[Any] = list(add.inputs)
+    others = [item for item in operands if item is not tensor]
+    if len(others) != 1 or is_constant(others[0]) or others[0].shape != tensor.shape:
+        return False
+    if sole_consumer(others[0]) is not add or not _is_layer_result(others[0], merged=merged):
+        return True
+    depths = [_depth(item) for item in operands]
+    return operands[depths.index(max(depths))] is tensor
+
+
+def _is_layer_result(tensor: Any, *, merged: bool) -> bool:
+    maker: Any = producer(tensor)
+    if maker is not None and merged and op_of(maker) == "BatchNormalization":
+        maker = producer(maker.inputs[0])
+    return maker is not None and op_of(maker) in WEIGHTED and is_constant(maker.inputs[1])
+
+
+def _depth(tensor: Any) -> int:
+    """Return how many nodes lie one behind the other up to ``tensor``."""
+    depths: dict[int, int] = {}
+    pending = [tensor]
+    while pending:
+        current = pending[-1]
+        maker = producer(current)
+        before = [] if maker is None else [item for item in maker.inputs if not is_constant(item)]
+        missing = [item for item in before if id(item) not in depths]
+        if missing:
+            pending += missing
+        else:
+            depths[id(current)] = 1 + max((depths[id(item)] for item in before), default=0)
+            pending.pop()
+    return depths[id(tensor)]
 
 
 def concatenated(graph: gs.Graph) -> list[tuple[str, ...]]:
@@ -250,6 +293,12 @@ def _result(tensor: gs.Variable) -> gs.Variable:
         tensor = readers[0].outputs[0]
         readers = consumers(tensor)
     return tensor
+
+
+def _sum(tensor: gs.Variable) -> gs.Variable:
+    result = _result(tensor)
+    add = sole_consumer(result)
+    return _result(add.outputs[0]) if add is not None and op_of(add) == "Add" else result
 
 
 def _channel_axis(node: gs.Node, weight: gs.Constant) -> int:

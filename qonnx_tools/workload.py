@@ -4,14 +4,16 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from qonnx_tools.arithmetic.fixed_point import FixedPoint, common_grid
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log
-from qonnx_tools.cost import FeatureMap, LayerWork, Work
+from qonnx_tools.cost import LayerWork, Stored, Work
 from qonnx_tools.feature_maps import kept_maps
-from qonnx_tools.graph import Model
-from qonnx_tools.plan import Plan, Role
-from qonnx_tools.topology import Layer, layers
+from qonnx_tools.graph import Model, constant_value
+from qonnx_tools.plan import Plan, Role, TensorPlan
+from qonnx_tools.topology import Layer, layers, normalizations
 
 FLOAT_BITS = 32
 
@@ -31,15 +33,36 @@ def work_of(model: Model, plan: Plan) -> Work:
     kept = kept_maps(graph, lambda tensor: tensor.name if tensor.name in maps else None)
     return Work(
         layers=tuple(_layer_work(layer, formats, tensors) for layer in layers(graph)),
-        maps=tuple(FeatureMap(name, elements(tensors[name]), of.bits) for name, of in maps.items()),
+        maps=tuple(Stored(name, elements(tensors[name]), of.bits) for name, of in maps.items()),
         kept=kept,
+        normalizations=tuple(
+            Stored(name, math.prod(tensors[name].shape), formats[name].bits if name in formats else FLOAT_BITS)
+            for unit in normalizations(graph)
+            for name in (unit.scale, unit.offset)
+        ),
     )
+
+
+def pruned(model: Model, plan: Plan) -> tuple[str, ...]:
+    """Return the tensors that a plan makes zero: their format has no other number, or weights round to nothing else."""
+    tensors: dict[str, Any] = model.graph.tensors()
+    return tuple(name for name, of in plan.tensors.items() if name in tensors and _is_pruned(name, of, plan, tensors))
+
+
+def _is_pruned(name: str, of: TensorPlan, plan: Plan, tensors: dict[str, Any]) -> bool:
+    if of.format.code_range == (0, 0):
+        return True
+    if of.role is not Role.WEIGHT:
+        return False
+    values = plan.fitted[name] if name in plan.fitted else constant_value(tensors[name])
+    return not np.any(of.format.quantize(values, of.rounding, of.axis))
 
 
 def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any]) -> LayerWork:
     weights = math.prod(layer.weight_shape)
     outputs = elements(tensors[layer.output])
-    weight, result = formats.get(layer.weight), formats.get(layer.result) or formats.get(layer.output)
+    weight = formats.get(layer.weight)
+    result = next((formats[name] for name in (layer.result, layer.output, layer.sum) if name in formats), None)
     read = [formats.get(name) for name in layer.sources]
     macs = layer.macs or 0
     return LayerWork(

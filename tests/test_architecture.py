@@ -20,7 +20,7 @@ LEVELS = (
     {"ops", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"feature_maps", "origin", "quantizers", "topology"},
-    {"units", "workload"},
+    {"accelerator", "units", "workload"},
     {"contents"},
     {"lowering"},
     {"passes"},

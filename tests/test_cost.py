@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from qonnx_tools.cost import FeatureMap, LayerWork, Work, accumulator_bits, adders, cost_of, savings
+from qonnx_tools.cost import LayerWork, Stored, Work, accumulator_bits, adders, cost_of, savings
 
 FIRST = LayerWork("first", 1000, 9, 36, 4, 3, 8, 7, 5)
 LAST = LayerWork("last", 200, 20, 200, 0, 4, 32, 5, None)
 WORK = Work(
     (FIRST, LAST),
-    (FeatureMap("x", 100, 7), FeatureMap("y", 40, 5), FeatureMap("z", 20, 8)),
+    (Stored("x", 100, 7), Stored("y", 40, 5), Stored("z", 20, 8)),
     (frozenset({"x", "y"}), frozenset({"y", "z"})),
 )
 

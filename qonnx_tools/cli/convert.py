@@ -1,5 +1,6 @@
 """``qonnx convert``: a trained model in, a quantized graph out."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,14 @@ from qonnx_tools.cli import options
 from qonnx_tools.cli.converted import show, to_json, warn
 from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import print_json, progress
+from qonnx_tools.cli.searching import FOLDER, FRONT, PLAN, files, search_run, with_search
+from qonnx_tools.cli.searching import show as show_search
+from qonnx_tools.cli.searching import to_json as search_to_json
 from qonnx_tools.errors import ConfigError
 
 
+@options.with_preprocessing
+@with_search
 def convert(
     model: options.Model,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.", show_default=False)],
@@ -33,7 +39,7 @@ def convert(
     first_last: Annotated[
         str | None, typer.Option(help="Weights of the first and the last layer in scheme log: log (default) or fixed8.")
     ] = None,
-    log_base: Annotated[str | None, typer.Option(help="Scheme log: 2 (default) or sqrt2.")] = None,
+    log_base: options.LogBase = None,
     log_scale: Annotated[
         str | None, typer.Option(help="Scheme log: any (default), or power-of-two: then it costs no multiplier.")
     ] = None,
@@ -66,14 +72,15 @@ def convert(
         list[str] | None,
         typer.Option(help="Options for the layers or tensors that match: 'layer1/*:weight_bits=4,activation_bits=6'."),
     ] = None,
-    batch_norm: Annotated[
-        str | None,
-        typer.Option(
-            help="fold (default): into the weights; merge: behind the accumulator; separate: a unit of its own."
-        ),
-    ] = None,
+    batch_norm: options.BatchNorm = None,
     batch_norm_bits: Annotated[
         int | None, typer.Option(help="Width of a unit that is not folded, and of what it reads [16].")
+    ] = None,
+    residual_add: Annotated[
+        str | None,
+        typer.Option(
+            help="separate (default): a layer's result is rounded before it is added to another tensor; merge: after."
+        ),
     ] = None,
     accumulator_bits: Annotated[
         int | None, typer.Option(help="Width of accumulators where it is less than is safe: sums then wrap [safe].")
@@ -91,17 +98,14 @@ def convert(
         str | None, typer.Option(help="With --plan a front of qonnx search: the plan to take of it, as drop<=0.5.")
     ] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Look for the plan first, as qonnx search does, and write it to OUT.plan.json."),
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    preset: options.Preset = None,
-    preprocess: options.Preprocess = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    layout: options.Layout = None,
-    channel_order: options.ChannelOrder = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
+    searching: Any = None,
+    preprocessing: Any = None,
 ) -> None:
     """Quantize MODEL and write it to OUT.
 
@@ -113,7 +117,17 @@ def convert(
 
     if pick is not None:
         plan = _picked(plan, pick)
-    outputs = {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {})
+    if searching and not search:
+        raise ConfigError(f"--{next(iter(searching)).replace('_', '-')} goes with --search")
+    front = out.with_name(f"{out.stem}{FRONT}")
+    if search:
+        save_plan = save_plan or out.with_name(f"{out.stem}{PLAN}")
+        _check_search(plan, data, passes, {
+            "weight-bits": weight_bits, "activation-bits": activation_bits, "bias-bits": bias_bits,
+        })  # fmt: skip
+    outputs = (
+        {"OUT": out} | ({"--save-plan": save_plan} if save_plan else {}) | ({"the front": front} if search else {})
+    )
     check_outputs(outputs, {"MODEL": model} | ({"--plan": plan} if plan else {}))
     scheme_options: dict[str, Any] = {
         "batch_norm": batch_norm,
@@ -130,8 +144,30 @@ def convert(
         "fit": fit,
         "granularity": granularity,
         "batch_norm_bits": batch_norm_bits,
+        "residual_add": residual_add,
         "accumulator_bits": accumulator_bits,
     }
+    if search and data is not None and save_plan is not None:
+        folder = out.with_name(f"{out.stem}{FOLDER}")
+        found = search_run(
+            model,
+            data,
+            folder,
+            searching,
+            scheme=scheme or "fixed",
+            scheme_options=scheme_options,
+            overrides=layer or (),
+            preprocessing=preprocessing,
+        )
+        conversion = run(model, plan=found.best.plan, target=target, strict=strict)
+        write_all(files(found, save_plan, front, folder) | {out: partial(save, conversion.model)})
+        warn(conversion)
+        if as_json:
+            print_json(to_json(conversion, out) | {"search": search_to_json(found, save_plan, front)})
+        else:
+            show_search(found, save_plan, front)
+            show(conversion, model, out, explain=explain)
+        return
     with progress("calibrating", "fitting layers") as (report, fitting):
         conversion = run(
             model,
@@ -139,17 +175,7 @@ def convert(
             plan=plan,
             data=data,
             images=images,
-            preprocessing=options.preprocessing_from(
-                preset,
-                preprocess,
-                scale=scale,
-                mean=mean,
-                std=std,
-                layout=layout,
-                channel_order=channel_order,
-                resize=resize,
-                crop=crop,
-            ),
+            preprocessing=preprocessing,
             overrides=layer or (),
             passes=passes or (),
             target=target,
@@ -165,6 +191,19 @@ def convert(
         print_json(to_json(conversion, out))
     else:
         show(conversion, model, out, explain=explain)
+
+
+def _check_search(plan: Path | None, data: str | None, passes: Sequence[str] | None, widths: dict[str, Any]) -> None:
+    """Raise ``ConfigError`` for what does not go with --search."""
+    if data is None:
+        raise ConfigError("--search needs images: give --data, best with labels")
+    if plan is not None:
+        raise ConfigError("--search makes a plan: leave out --plan")
+    if passes:
+        raise ConfigError("--pass does not go with --search: run qonnx search on a model that the pass has been run on")
+    for name, value in widths.items():
+        if value is not None:
+            raise ConfigError(f"--{name} is what --search chooses; --layer sets it for single layers")
 
 
 def _picked(front: Path | None, condition: str) -> Path:

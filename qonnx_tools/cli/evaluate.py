@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qonnx_tools.statistics import Proportion
 
 
+@options.with_preprocessing
 def evaluate(
     model: options.Model,
     data: Annotated[str, typer.Option(help="Labelled images: .npz, a folder of class folders, or module:function.")],
@@ -24,15 +25,7 @@ def evaluate(
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="--no-labels compares outputs only.")] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads for onnxruntime [all cores].")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    preset: options.Preset = None,
-    preprocess: options.Preprocess = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    layout: options.Layout = None,
-    channel_order: options.ChannelOrder = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
+    preprocessing: Any = None,
 ) -> None:
     """Measure the accuracy of MODEL, with 95 % intervals, and its speed."""
     from qonnx_tools.evaluation import evaluate as run  # noqa: PLC0415  # slow to import
@@ -43,17 +36,7 @@ def evaluate(
             data,
             against=against,
             limit=limit,
-            preprocessing=options.preprocessing_from(
-                preset,
-                preprocess,
-                scale=scale,
-                mean=mean,
-                std=std,
-                layout=layout,
-                channel_order=channel_order,
-                resize=resize,
-                crop=crop,
-            ),
+            preprocessing=preprocessing,
             threads=threads,
             labelled=labels,
             progress=report,

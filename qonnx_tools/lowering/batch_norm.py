@@ -17,7 +17,8 @@ class BatchNormRule(Rule):
     """A reduced ``BatchNormalization`` y = a * x + b.
 
     Behind an accumulator that has no format of its own: the accumulator's node multiplies, adds and rounds once.
-    Behind codes (a convolution with an intermediate format): an ``Affine`` node, the second unit.
+    Behind codes (a convolution with an intermediate format): an ``Affine`` node, the second unit. It also follows what
+    cannot multiply or has been clipped: the unit then reads the sums themselves, in 32 bits.
     """
 
     ops = frozenset({"BatchNormalization"})
@@ -28,9 +29,7 @@ class BatchNormRule(Rule):
             raise Declined("it is not reduced to one multiplication and one addition; its parameters must be constant")
         affine = _affine(node, context)
         pending = context.pending(node.inputs[0])
-        if pending is not None:
-            if pending.affine is None:
-                raise Declined(f"what makes '{name_of(node.inputs[0])}' cannot multiply; give it a format in the plan")
+        if pending is not None and pending.affine is not None:
             return pending.affine(affine)
         x, x_format = context.activation(node.inputs[0])
         channels = len(affine.scale)

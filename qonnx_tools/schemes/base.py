@@ -30,6 +30,8 @@ SCALE_FRAC = 20
 """Most fraction bits of a batch-norm scale: what lies below changes no output, and shifts stay small."""
 GRANULARITIES = ("channel", "layer", *SHARING)
 """What has a format of its own: each output channel of the weights, each tensor, or what is named in SHARING."""
+RESIDUAL_ADDS = ("separate", "merge")
+"""Whether a layer's result has a format of its own where it is added to another tensor, or is added as it is."""
 FITS = ("auto", "outputs", "weights")
 """What rounded weights are to come near to: their layer's outputs on calibration images, or the trained weights."""
 
@@ -52,6 +54,7 @@ class Scheme(ABC):
     fit: str = "auto"
     batch_norm: BatchNorm = BatchNorm.FOLD
     batch_norm_bits: int = 16
+    residual_add: str = "separate"
     accumulator_bits: int = 0
     overrides: tuple[Override, ...] = field(default=(), repr=False)
 
@@ -67,6 +70,9 @@ class Scheme(ABC):
         object.__setattr__(self, "batch_norm", BatchNorm(self.batch_norm))  # a name is welcome too
         if self.granularity not in GRANULARITIES:
             raise ConfigError(f"granularity is '{self.granularity}'; choose one of {', '.join(GRANULARITIES)}")
+        if self.residual_add not in RESIDUAL_ADDS:
+            choices = ", ".join(RESIDUAL_ADDS)
+            raise ConfigError(f"residual-add is '{self.residual_add}'; choose one of {choices}")
         if self.fit not in FITS:
             raise ConfigError(f"fit is '{self.fit}'; choose one of {', '.join(FITS)}")
 
@@ -77,6 +83,11 @@ class Scheme(ABC):
     @abstractmethod
     def weight_family(self, rows: npt.NDArray[np.float32]) -> Family[Any]:
         """Return the formats to choose from for each of ``rows`` ``[C, n]`` of weights."""
+
+    @property
+    def merges_sums(self) -> bool:
+        """Whether a layer's sums are added to another tensor as they are, before anything is rounded."""
+        return self.residual_add == "merge"
 
     @property
     def fits_outputs(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from qonnx_tools.errors import ConfigError
 
-FOR_ALL = ("name", "overrides", "batch_norm")
+FOR_ALL = ("name", "overrides", "batch_norm", "residual_add")
 """Options of a scheme that concern the whole network."""
 
 

@@ -1,48 +1,68 @@
 """What each width does to the outputs of a network, alone: measured on unlabelled images, one pass over the graph.
 
-The network is computed node by node, activations and weights as wide as the search allows. Where a choice belongs,
-each of its widths is put in, and what follows is run to the end: the nodes before it are never run again. Damage is the
-mean Kullback-Leibler divergence of the class probabilities from those of the float model, less what the widest choice
-leaves; for a network that is no classifier, noise over signal of its outputs.
+The network is computed node by node, in float. Where a choice belongs, each of its widths is put in, and what follows
+is run to the end: the nodes before it are never run again. Damage is the mean Kullback-Leibler divergence of the class
+probabilities from those without it; for a network that is no classifier, noise over signal of its outputs. Everything
+else is in float, because the divergence of small errors is their square: beside other errors a product of both would
+be added, which is larger, of either sign, and different for every combination.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from qonnx_tools.graph import Model, from_proto, gs, is_constant, nodes, part_model, to_proto
+from qonnx_tools.graph import Model, constant_value, from_proto, gs, is_constant, nodes, part_model, producer, to_proto
 from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
-from qonnx_tools.passes.insert_quantizers import InsertQuantizers
-from qonnx_tools.pipeline import run_passes
-from qonnx_tools.plan import Plan, Role
+from qonnx_tools.plan import Plan
 from qonnx_tools.quantizers import quantizer_node
 from qonnx_tools.reconstruction.layer_view import LayerView
 from qonnx_tools.reconstruction.layerwise import Choice as Formats
 from qonnx_tools.reconstruction.layerwise import fit_layer
 from qonnx_tools.reconstruction.walk import Batches, Walk, detached
-from qonnx_tools.runtime import run, session
+from qonnx_tools.runtime import session
 from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space
+from qonnx_tools.topology import WEIGHTED, macs_of
 
+WALKS = 2
+"""Times that a walk computes the network."""
 Floats = npt.NDArray[np.float32]
-Damage = dict[int, float]
-"""By width."""
+Widths = Iterator[tuple[int, dict[str, Any]]]
+"""A width, and what it makes of tensors or constants, by name."""
 
 
 @dataclass(frozen=True)
 class DamageContext:
-    """What measuring needs: the space, and images, one array a batch."""
+    """What measuring needs.
+
+    Attributes:
+        space: of choices.
+        images: one array a batch.
+        told: how many of the first batches damage is measured on; None is all. Weights are fitted on all of them.
+        share: that the images of these batches are of those that they stand for.
+    """
 
     space: Space
     images: tuple[Floats, ...]
+    told: int | None = None
+    share: float = 1.0
+
+
+@dataclass
+class Damage:
+    """The damage of each width of a choice, and the inferences that it took: tails count by their multiplications."""
+
+    widths: dict[int, float] = field(default_factory=dict)
+    inferences: float = 0.0
 
 
 def damages(context: DamageContext, keys: Iterable[str]) -> Iterator[tuple[str, Damage]]:
     """Yield the key and the damages of each of these choices, in graph order, in one pass."""
-    yield from _Pass(context.space, context.images).run(set(keys))
+    for key, damage in _Pass(context).run(set(keys)):
+        yield key, Damage({width: context.share * value for width, value in damage.widths.items()}, damage.inferences)
 
 
 def measure_damage(context: DamageContext, keys: tuple[str, ...]) -> dict[str, Damage]:
@@ -53,73 +73,70 @@ def measure_damage(context: DamageContext, keys: tuple[str, ...]) -> dict[str, D
 class _Pass:
     """One pass over the graph."""
 
-    def __init__(self, space: Space, images: Sequence[Floats]) -> None:
-        self._space = space
-        self._plan = space.plan(space.widest())
-        self._model = from_proto(to_proto(space.model))
-        run_passes(self._model, [InsertQuantizers(_activations(self._plan))])
-        self._walk = Walk(self._model, images, _constants(space, self._plan))
-        self._of_node = _by_node(space)
+    def __init__(self, context: DamageContext) -> None:
+        self._space = context.space
+        self._model = from_proto(to_proto(context.space.model))
+        self._walk = Walk(self._model, context.images, {})
+        self._told = slice(context.told)
+        self._images = sum(map(len, context.images[self._told]))
+        self._order = list(nodes(self._model.graph))
+        self._macs = [_macs(node) for node in self._order]
         self._plans: dict[tuple[str, int], Plan] = {}
         self._reference: Batches = []
-        self._base = 0.0
 
     def run(self, keys: set[str]) -> Iterator[tuple[str, Damage]]:
-        self._set_reference()
-        for node in self._walk:
-            for choice in self._of_node.get(node.name, ()):
-                if choice.key in keys:
-                    yield choice.key, self._damage_of(node, choice)
+        (entry,) = self._model.graph.inputs
+        self._reference = self._tail(self._order).run({entry.name: self._told_of(entry.name)})
+        wanted = [choice for choice in self._space.choices if choice.key in keys]
+        found = {choice.key: Damage() for choice in wanted}
+        left = {choice.key: len(choice.tensors) for choice in wanted}
+        places = _places(self._model, wanted)
+        for at, node in chain([(-1, None)], enumerate(self._walk)):
+            for choice, tensor in places.get(node.name if node else "", ()):
+                self._add(found[choice.key], self._results(node, choice, tensor), at)
+                left[choice.key] -= 1
+                if not left[choice.key]:
+                    yield choice.key, found[choice.key]
 
-    def _set_reference(self) -> None:
-        """Run the network as trained and with the widest choices to the end."""
-        entry = self._model.graph.inputs[0].name
-        images, trained = self._walk.trained[entry], session(self._space.model)
-        self._reference = [run(trained, batch)[0] for batch in images]
-        whole = self._tail(list(nodes(self._model.graph)))
-        self._base = _divergence(self._reference, whole.run({entry: images}))
-
-    def _damage_of(self, node: gs.Node, choice: Choice) -> Damage:
-        order = list(nodes(self._model.graph))
-        behind = order[order.index(node) + 1 :]
-        needed = {tensor.name for each in behind for tensor in each.inputs} | {
-            tensor.name for tensor in self._model.graph.outputs
-        }
-        live = {name: values for name, values in self._walk.quantized.items() if name in needed}
+    def _add(self, damage: Damage, results: Widths, at: int) -> None:
+        """Add the damage of each of ``results`` in place of what the node ``at`` makes."""
+        behind = self._order[at + 1 :]
+        needed = {tensor.name for each in behind for tensor in each.inputs}
+        needed |= {tensor.name for tensor in self._model.graph.outputs}
+        live = {name: self._told_of(name) for name in self._walk.trained if name in needed}
         tail = self._tail(behind)
-        found = {}
-        for width, results in self._results(node, choice):
-            divergence = _divergence(self._reference, tail.run({**live, **results}))
-            found[width] = max(0.0, divergence - self._base)
-        return found
+        share = sum(self._macs[at + 1 :]) / max(sum(self._macs), 1)
+        for width, values in results:
+            difference = divergence(self._reference, tail.run({**live, **values}))
+            damage.widths[width] = damage.widths.get(width, 0.0) + max(0.0, difference)
+            damage.inferences += share * self._images
 
-    def _results(self, node: gs.Node, choice: Choice) -> Iterator[tuple[int, dict[str, Batches]]]:
-        """Yield each width, and the outputs of ``node`` with it."""
-        fed = {
-            tensor.name: self._walk.quantized[tensor.name]
-            for tensor in node.inputs
-            if not tensor.is_empty() and not is_constant(tensor)
-        }
-        if choice.kind == ACTIVATION:
+    def _results(self, node: gs.Node | None, choice: Choice, tensor: str) -> Widths:
+        """Yield each width, and the values of ``tensor``, or those of the outputs of ``node``, with it."""
+        if node is None or choice.kind == ACTIVATION:
+            exact = self._model.graph.tensors()[tensor]
+            rounded = gs.Variable(f"{tensor}.rounded", exact.dtype, exact.shape)
             for width in choice.widths:
-                plan = self._plan_with(ACTIVATION, width).tensors[node.inputs[0].name]
-                other = quantizer_node(detached(node.inputs[0]), detached(node.outputs[0]), node.name, plan)
-                yield width, self._walk.run(other, fed)
+                plan = self._plan_with(ACTIVATION, width).tensors[tensor]
+                quantizer = quantizer_node(detached(exact), rounded, rounded.name, plan)
+                yield width, {tensor: self._walk.run(quantizer, {tensor: self._told_of(tensor)})[rounded.name]}
             return
-        for width, values in self._constants_of(node, choice):
-            replaced = {tensor.name: self._walk.constant(tensor) for tensor in node.inputs if is_constant(tensor)}
-            yield width, self._walk.run(node, fed, replaced | values)
+        read = [each for each in node.inputs if not each.is_empty()]
+        fed = {each.name: self._told_of(each.name) for each in read if not is_constant(each)}
+        trained = {each.name: constant_value(each) for each in read if is_constant(each)}
+        for width, values in self._constants_of(node, choice, tensor):
+            yield width, self._walk.run(node, fed, trained | values)
 
-    def _constants_of(self, node: gs.Node, choice: Choice) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each width, and what it makes of the constants of a layer."""
+    def _constants_of(self, node: gs.Node, choice: Choice, tensor: str) -> Widths:
+        """Yield each width, and what it makes of the constants of ``node``; weights are fitted to its outputs."""
         space = self._space
-        layer = space.layer(choice.name)
-        view = LayerView.of(node, layer.weight_shape) if choice.kind == WEIGHTS else None
+        view = LayerView.of(node, space.layer(choice.name).weight_shape) if choice.kind == WEIGHTS else None
         if view is None:
             for width in choice.widths:
-                plan = self._plan_with(choice.kind, width)
-                yield width, {name: _rounded(space, plan, name) for name in choice.tensors}
+                of = self._plan_with(choice.kind, width).tensors[tensor]
+                yield width, {tensor: of.format.quantize(space.network.values[tensor], of.rounding, of.axis)}
             return
+        layer = space.layer(choice.name)
         weights = space.network.values[layer.weight]
         rows = np.moveaxis(weights, layer.channel_axis, 0).reshape(weights.shape[layer.channel_axis], -1)
         schemes = [space.scheme_with({**space.widest(), choice.key: width}) for width in choice.widths]
@@ -136,6 +153,10 @@ class _Pass:
             }
             self._plans[kind, width] = self._space.plan({**self._space.widest(), **own})
         return self._plans[kind, width]
+
+    def _told_of(self, name: str) -> Batches:
+        """Return the values of a tensor on the images that damage is measured on."""
+        return self._walk.trained[name][self._told]
 
     def _tail(self, part: Sequence[gs.Node]) -> "_Tail":
         return _Tail(self._model, part, self._walk.constant)
@@ -168,30 +189,25 @@ class _Tail:
         return [self._runner.run([self._output], {name: fed[name][at] for name in names})[0] for at in range(count)]
 
 
-def _by_node(space: Space) -> dict[str, list[Choice]]:
-    """Return the choices by the name of the node where they are put in: a layer, or a quantizer."""
-    found: dict[str, list[Choice]] = {}
-    for choice in space.choices:
-        at = f"{choice.name}.quantizer" if choice.kind == ACTIVATION else choice.name
-        found.setdefault(at, []).append(choice)
+def _places(model: Model, choices: Iterable[Choice]) -> dict[str, list[tuple[Choice, str]]]:
+    """Return each choice and tensor by the name of the node where it is put in; "" is the input of the graph."""
+    found: dict[str, list[tuple[Choice, str]]] = {}
+    tensors = model.graph.tensors()
+    for choice in choices:
+        for name in choice.tensors:
+            maker = producer(tensors[name]) if choice.kind == ACTIVATION else None
+            at = choice.name if choice.kind != ACTIVATION else maker.name if maker is not None else ""
+            found.setdefault(at, []).append((choice, name))
     return found
 
 
-def _activations(plan: Plan) -> Plan:
-    chosen = {name: tensor for name, tensor in plan.tensors.items() if tensor.role is Role.ACTIVATION}
-    return dataclasses.replace(plan, tensors=chosen)
+def _macs(node: gs.Node) -> int:
+    if node.op not in WEIGHTED or not is_constant(node.inputs[1]):
+        return 0
+    return macs_of(node, tuple(node.inputs[1].shape)) or 0
 
 
-def _constants(space: Space, plan: Plan) -> dict[str, npt.NDArray[Any]]:
-    return {name: _rounded(space, plan, name) for name in space.network.values if name in plan.tensors}
-
-
-def _rounded(space: Space, plan: Plan, name: str) -> npt.NDArray[Any]:
-    of = plan.tensors[name]
-    return np.asarray(of.format.quantize(space.network.values[name], of.rounding, of.axis))
-
-
-def _divergence(reference: Batches, found: Batches) -> float:
+def divergence(reference: Batches, found: Batches) -> float:
     """Return the mean divergence of class probabilities; noise over signal of what are no logits ``[n, classes]``."""
     one, other = np.concatenate(reference).astype(np.float64), np.concatenate(found).astype(np.float64)
     if one.ndim != 2:

@@ -1,80 +1,122 @@
 """From what each width does alone to the cheapest plan that keeps the accuracy: joint measurements, few of them.
 
-The integer program is solved for a ladder of budgets on the added-up damage. Damages do not add up where widths are
-small, so the plans are measured: the largest budget that keeps the loss is found by bisection. Between its plan and the
-next one, which loses too much, the steps are taken in order of what they save for their damage, and the most of them
-that keep the loss are found by bisection, too.
+The integer program is solved for budgets on the added-up damage. Damages do not add up where widths are small, so the
+plans are measured. A rough measurement, whose weights are fitted to few images, finds by bisection about where the loss
+becomes too large; the exact one goes on from there, in strides that double, and then halve. Between the best plan and
+the next one, which loses too much, the steps are taken in order of what they save for their damage, and the most of
+them that keep the loss are found by bisection, too.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Mapping
 
-from qonnx_tools.search.allocation import Decision, Product, allocate
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.search.allocation import Program
 from qonnx_tools.search.space import Widths
 
-LADDER = tuple(1e-4 * 2 ** (step / 2) for step in range(34))
-"""Budgets on the sum of damages, in nats."""
+LEAST_BUDGET = 1e-4
+"""The smallest budget on the sum of damages, in nats."""
+STEP = 2**0.25
+"""Between two budgets."""
+LEAST_GAIN = 0.04
+"""Share of the cost that the next plan must save for steps towards it to be looked at."""
 
 Loss = Callable[[Widths], float]
 
 
-def descend(decisions: list[Decision], products: list[Product], loss: Loss, most: float) -> dict[str, int]:
-    """Return the widths of the cheapest plan found whose loss is ``most`` or less.
+def descend(program: Program, rough: Loss, exact: Loss, most: float) -> dict[str, int]:
+    """Return the widths of the cheapest plan found whose exact loss is ``most`` or less.
 
-    Where even the widest plan loses more, that one is returned.
+    Where even the widest plan within the limits loses more, that one is returned.
 
     Args:
-        decisions: of the integer program.
-        products: of it.
-        loss: measures a plan on images, in 0..1.
+        program: the integer program.
+        rough: measures a plan on images, in 0..1; more quickly, and rather too high.
+        exact: measures a plan.
         most: the largest loss allowed.
+
+    Raises:
+        ConfigError: no widths stay within the limits of the program.
     """
-    rungs = list(_rungs(decisions, products))
-    good, bad = -1, len(rungs)
+    rungs = _Rungs(program)
+
+    def keeps(loss: Loss, rung: int) -> bool:
+        widths = rungs.widths(rung)
+        return widths is None or loss(widths) <= most  # a budget that no widths meet is too small
+
+    start, _ = _bisected(-1, rungs.count, lambda rung: keeps(rough, rung))
+    good, bad = _from(start, rungs.count, lambda rung: keeps(exact, rung))
+    best = rungs.widths(good) if good >= 0 else None
+    worse = rungs.widths(bad) if bad < rungs.count else None
+    if best is None:
+        return worse if worse is not None else program.solve(math.inf)
+    if worse is None or program.value(best) - program.value(worse) < LEAST_GAIN * program.value(best):
+        return best
+    return _between(best, worse, program, exact, most)
+
+
+def _from(start: int, count: int, keeps: Callable[[int], bool]) -> tuple[int, int]:
+    """Return neighbours of which ``keeps`` says yes and no, looked for near ``start``; -1 is a yes, ``count`` a no."""
+    good, bad, stride = -1, count, 1
+    at = max(start, 0)
+    while good < at < bad:
+        if keeps(at):
+            good, at = at, at + stride
+        else:
+            bad, at = at, at - stride
+        if good > -1 and bad < count:
+            break
+        stride *= 2
+    return _bisected(good, bad, keeps)
+
+
+def _bisected(good: int, bad: int, keeps: Callable[[int], bool]) -> tuple[int, int]:
+    """Return neighbours between ``good`` and ``bad`` of which ``keeps`` says yes and no."""
     while bad - good > 1:
         middle = (good + bad) // 2
-        if loss(rungs[middle]) <= most:
+        if keeps(middle):
             good = middle
         else:
             bad = middle
-    widest = {each.name: each.widths[-1] for each in decisions}
-    best = rungs[good] if good >= 0 else widest
-    return _between(best, rungs[bad], decisions, loss, most) if bad < len(rungs) else best
+    return good, bad
 
 
-def _rungs(decisions: list[Decision], products: list[Product]) -> Iterator[dict[str, int]]:
-    """Yield the unlike plans of the ladder, those of least damage first."""
-    before = None
-    least = sum(min(each.damages) for each in decisions)
-    for budget in LADDER:
-        widths = allocate(decisions, products, least + budget)
-        if widths != before:
-            before = widths
-            yield widths
+class _Rungs:
+    """The plans of rising budgets, each solved for once."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._known: dict[int, dict[str, int] | None] = {}
+        span = max(program.most_damage - program.least_damage, LEAST_BUDGET)
+        self.count = math.ceil(math.log(span / LEAST_BUDGET, STEP)) + 1
+
+    def widths(self, rung: int) -> dict[str, int] | None:
+        """Return the cheapest widths of a budget, or None where none meet it and the limits."""
+        if rung not in self._known:
+            try:
+                self._known[rung] = self._program.solve(self._program.least_damage + LEAST_BUDGET * STEP**rung)
+            except ConfigError:
+                self._known[rung] = None
+        return self._known[rung]
 
 
 def _between(
-    best: Mapping[str, int], worse: Mapping[str, int], decisions: list[Decision], loss: Loss, most: float
+    best: Mapping[str, int], worse: Mapping[str, int], program: Program, loss: Loss, most: float
 ) -> dict[str, int]:
     """Return ``best`` with as many of the steps towards ``worse`` as keep the loss."""
-    steps = sorted((each for each in decisions if best[each.name] != worse[each.name]), key=lambda each: _price(
-        each, best[each.name], worse[each.name]
-    ))  # fmt: skip
-    good, bad = 0, len(steps)
+    steps = sorted(
+        (name for name in program.widths if best[name] != worse[name]),
+        key=lambda name: _price(program, name, best[name], worse[name]),
+    )
 
     def after(count: int) -> dict[str, int]:
-        return {**best, **{each.name: worse[each.name] for each in steps[:count]}}
+        return {**best, **{name: worse[name] for name in steps[:count]}}
 
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        if loss(after(middle)) <= most:
-            good = middle
-        else:
-            bad = middle
+    good, _ = _bisected(0, len(steps), lambda count: loss(after(count)) <= most)
     return after(good)
 
 
-def _price(each: Decision, best: int, worse: int) -> float:
+def _price(program: Program, name: str, best: int, worse: int) -> float:
     """Return the damage that a step adds for each bit that it saves; steps that add bits come first, as they heal."""
-    at = dict(zip(each.widths, each.damages, strict=True))
     saved = best - worse
-    return (at[worse] - at[best]) / saved if saved > 0 else -1.0
+    return (program.damage(name, worse) - program.damage(name, best)) / saved if saved > 0 else -1.0

@@ -13,9 +13,9 @@ from qonnx_tools.errors import DataError
 
 READ = 256
 """Images read at once."""
-SHARES = (0.35, 0.25, 0.4)
+SHARES = (0.25, 0.45, 0.3)
 """Of the images for tuning, comparing plans and accepting one, where there are few."""
-MOST = (1024, 2000, 10000)
+MOST = (2048, 6000, 10000)
 LEAST = 12
 
 

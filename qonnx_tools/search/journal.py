@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Journal:
 
     def __getitem__(self, key: str) -> Any:
         return self._known[key]
+
+    def values(self) -> Iterable[Any]:
+        """Return all results."""
+        return self._known.values()
 
     def put(self, key: str, result: Any) -> None:
         """Add a result, a JSON value; when this returns it is on the disk."""

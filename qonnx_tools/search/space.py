@@ -1,4 +1,4 @@
-"""What a search chooses: a width for the weights and the bias of each layer, and for each activation."""
+"""What a search chooses: widths of the weights and the bias of each layer, of batch-norm constants, of activations."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,14 @@ from qonnx_tools.schemes.network import Network
 from qonnx_tools.schemes.overrides import Override
 from qonnx_tools.topology import Layer
 
-WEIGHTS, BIAS, ACTIVATION = "weights", "bias", "activation"
-KINDS = {WEIGHTS: "weight_bits", BIAS: "bias_bits", ACTIVATION: "activation_bits"}
-"""What is chosen, and the option of a scheme that sets it."""
+WEIGHTS, BIAS, ACTIVATION, BATCH_NORM = "weights", "bias", "activation", "batch norm"
+KINDS = {
+    WEIGHTS: "weight_bits",
+    BIAS: "bias_bits",
+    ACTIVATION: "activation_bits",
+    BATCH_NORM: "batch_norm_bits",
+}
+"""What is chosen, and the option of a scheme that sets it. The offset of a batch normalization counts as a bias."""
 
 Widths = Mapping[str, int]
 """A width for the key of every choice."""
@@ -27,8 +32,8 @@ class Choice:
     """One width to choose.
 
     Attributes:
-        kind: WEIGHTS, BIAS or ACTIVATION.
-        name: of the layer, or of the first activation of a wire.
+        kind: one of KINDS.
+        name: of the layer or the batch normalization, or of the first activation of a wire.
         tensors: that get the width: more than one where a wire carries several activations side by side.
         widths: to choose from, ascending.
     """
@@ -102,3 +107,6 @@ def _choices(network: Network, widths: Mapping[str, tuple[int, ...]]) -> Iterabl
         if layer.bias is not None and layer.bias not in seen:
             seen.add(layer.bias)
             yield Choice(BIAS, layer.node, (layer.bias,), widths[BIAS])
+    for unit in network.normalizations:
+        yield Choice(BATCH_NORM, unit.node, (unit.scale,), widths[BATCH_NORM])
+        yield Choice(BIAS, unit.node, (unit.offset,), widths[BIAS])

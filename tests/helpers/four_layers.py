@@ -19,6 +19,7 @@ def layer(name, source):
         (source,),
         f"{name}.out",
         f"{name}.out",
+        f"{name}.out",
         0,
         (4, 4, 3, 3),
         None,

@@ -20,7 +20,9 @@ LARGE = np.random.default_rng(5).normal(size=2000).astype(np.float32) * 8
 
 def layer(name, source, output):
     shape = (4, 4, 3, 3)
-    return Layer(name, "Conv", f"{name}.weight", f"{name}.bias", source, (source,), output, output, 0, shape, None)
+    return Layer(
+        name, "Conv", f"{name}.weight", f"{name}.bias", source, (source,), output, output, output, 0, shape, None
+    )
 
 
 def network(*, units=True):

@@ -1,5 +1,6 @@
 """A search from end to end, on the shipped network."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -8,19 +9,39 @@ import sys
 
 import numpy as np
 import pytest
-from small_classifier import small_classifier, small_images
+from small_classifier import normalized_classifier, small_classifier, small_images
 
 from qonnx_tools.conversion import convert
-from qonnx_tools.cost import savings
+from qonnx_tools.cost import accumulator_bits, savings
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.evaluation import evaluate
 from qonnx_tools.graph import save, to_proto
+from qonnx_tools.runtime import run, session
 from qonnx_tools.search.front import front_writer, pick
-from qonnx_tools.search.search import SearchOptions, search
+from qonnx_tools.search.objective import Objective
+from qonnx_tools.search.options import SearchOptions
+from qonnx_tools.search.search import search
 from qonnx_tools.search.space import ACTIVATION, BIAS, WEIGHTS
 
 FEW = {WEIGHTS: (2, 4, 8), BIAS: (8, 16), ACTIVATION: (2, 4, 8)}
 MOST = 0.05
+
+
+FPGA = """
+version = 1
+unit = "LUT"
+accumulator_bits = 18
+[widths]
+weights = [4, 8]
+activations = [5, 8]
+biases = [16]
+[cost]
+memory_bit = 0.1
+[cost.multiplier]
+weight_bits = [4, 8]
+input_bits = [5, 8]
+values = [[15, 20], [30, 60]]
+"""
 
 
 def options(**others):
@@ -112,12 +133,13 @@ def test_resumed_it_repeats_no_work(found, model, data):
 
 KILLED = """
 import os, signal, sys
-from qonnx_tools.search.search import SearchOptions, search
+from qonnx_tools.search.options import SearchOptions
+from qonnx_tools.search.search import search
 model, data, folder = sys.argv[1:]
 seen = []
 def kill(text, done, total):
     seen.append(text)
-    if len(seen) == 9 or sum(item.startswith("comparing") for item in seen) == 2:
+    if sum(item.startswith("measuring") for item in seen) == 9 or sum("compared" in item for item in seen) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 widths = {"weights": (2, 4, 8), "bias": (8, 16), "activation": (2, 4, 8)}
 search(model, data, folder, options=SearchOptions(max_drop=0.05, widths=widths), resume=True, progress=kill)
@@ -141,7 +163,7 @@ def test_another_search_in_the_folder_is_refused(found, model, data):
     with pytest.raises(ConfigError, match="belongs to a search with another scheme"):
         search(model, data, folder, scheme="log", options=options(), resume=True)
     assert (folder / "journal.jsonl").read_bytes() == before
-    assert json.loads(before.splitlines()[0])["settings"]["images"] == [210, 150, 240]
+    assert json.loads(before.splitlines()[0])["settings"]["images"] == [150, 270, 180]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +171,8 @@ def test_another_search_in_the_folder_is_refused(found, model, data):
     [
         ({"max_drop": 1.5}, "max-drop is 150 points; it must lie in 0..100"),
         ({"workers": 0}, "workers is 0"),
+        ({"method": "magic"}, "method is 'magic'; choose one of program, sequential"),
+        ({"method": "sequential", "limits": {"memory": 0.5}}, "method sequential knows a budget of accuracy alone"),
     ],
 )
 def test_options_that_make_no_sense(changes, message):
@@ -159,6 +183,52 @@ def test_options_that_make_no_sense(changes, message):
 def test_an_unknown_cost(model, data, tmp_path):
     with pytest.raises(ConfigError, match="cost 'watts' is unknown; choose from memory, multipliers"):
         search(model, data, tmp_path, options=SearchOptions(cost=("watts",)))
+    with pytest.raises(ConfigError, match=r"limit of 'watts' is unknown; choose from memory, .*, peak"):
+        search(model, data, tmp_path, options=SearchOptions(limits={"watts": 0.5}))
+    with pytest.raises(ConfigError, match="limit of 'peak' is 0; give a share above 0"):
+        search(model, data, tmp_path, options=SearchOptions(limits={"peak": 0.0}))
+
+
+@pytest.mark.parametrize("name", ["memory", "peak", "multipliers"])
+def test_a_limit_of_cost_holds(name, found, model, data, tmp_path):
+    free, _ = found
+    share = Objective(free.objective.names, {name: 1.0}).excess(free.best.work) + 1
+    bound = Objective(free.objective.names, {name: 0.8 * share})
+    result = search(model, data, tmp_path, options=dataclasses.replace(options(), limits=bound.limits))
+    assert bound.excess(free.best.work) > 0 >= bound.excess(result.best.work)
+
+
+def test_relative_to_the_accuracy_of_the_float_model(model, tmp_path):
+    images = small_images(600)
+    wrong = run(session(small_classifier()), images)[0].argmax(axis=1)
+    wrong[::2] = (wrong[::2] + 1) % 3
+    np.savez(tmp_path / "half.npz", images=images, labels=wrong)
+    for relative in (False, True):
+        chosen = dataclasses.replace(options(), relative=relative)
+        result = search(model, tmp_path / "half.npz", tmp_path / str(relative), options=chosen)
+        assert result.best.loss <= (MOST / 2 if relative else MOST)
+
+
+def test_batch_norm_constants_are_chosen_where_they_are_kept(data, tmp_path):
+    result = search(normalized_classifier(), data, tmp_path, scheme_options={"batch_norm": "merge"}, options=options())
+    chosen = {key: width for key, width in result.best.widths.items() if key.startswith("batch norm")}
+    assert chosen
+    scale, _ = result.best.work.normalizations
+    assert [scale.bits] == list(chosen.values())
+    assert scale.bits < 16
+
+
+def test_an_accelerator_gives_widths_costs_and_accumulators(model, data, tmp_path):
+    (tmp_path / "fpga.toml").write_text(FPGA)
+    chosen = SearchOptions(max_drop=MOST, cost=(str(tmp_path / "fpga.toml"),))
+    result = search(model, data, tmp_path / "s", options=chosen)
+    assert {width for key, width in result.best.widths.items() if key.startswith("weights")} <= {4, 8}
+    assert {width for key, width in result.best.widths.items() if key.startswith("activation")} <= {5, 8}
+    assert result.best.plan.accumulator_bits == 18
+    assert 0.2 < result.objective.of(result.best.work) < 1
+    assert all(accumulator_bits(layer) <= 18 for layer in result.best.work.layers)
+    with pytest.raises(ConfigError, match="two accelerators; give one"):
+        search(model, data, tmp_path / "t", options=SearchOptions(cost=("a.toml", "b.toml")))
 
 
 def test_too_few_images(model, tmp_path):

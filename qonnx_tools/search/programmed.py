@@ -1,0 +1,135 @@
+"""The search by an integer program: damages, allocation, joint measurements."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.search.damage import WALKS, Damage, DamageContext, damages, measure_damage
+from qonnx_tools.search.descent import descend
+from qonnx_tools.search.joint import Measured, digest, outputs
+from qonnx_tools.search.space import ACTIVATION, Widths
+from qonnx_tools.search.task import Task
+from qonnx_tools.search.workers import Cluster, Processes, Workers
+
+Damages = dict[str, dict[int, float]]
+"""By the key of the choice, and the width."""
+DAMAGE_IMAGES = 128
+FITTED_IMAGES = 1024
+"""That the weights whose damage is measured are fitted to."""
+DAMAGE_BATCH = 64
+FEW_IMAGES = 512
+"""That weights are fitted to in rough measurements; in exact ones they are all images for tuning."""
+TASKS = 8
+"""Parts that the choices are measured in by workers: each part computes the network once."""
+
+
+def search_by_program(task: Task) -> list[Measured]:
+    """Return the plans measured on the way to the cheapest one within the budget."""
+    joint, damages = task.joint, _damages(task)
+    program = task.objective.program(task.space, _together(task, damages))
+
+    def loss(images: int, widths: Widths) -> float:
+        measured = joint.measure(widths, images)
+        task.report(task.state(list(joint.measured.values())), len(joint.measured), 0)
+        return measured.loss
+
+    exact = partial(loss, len(task.parts.tuning))
+    exact(descend(program, partial(loss, FEW_IMAGES), exact, task.most))
+    return list(joint.measured.values())
+
+
+def _together(task: Task, damages: Damages) -> Damages:
+    """Return damages of which those of activations are what they do beside each other.
+
+    Errors of weights are made good where weights are fitted, and hardly add to each other; those of activations do.
+    A plan of about the damage that is looked for shows by what factor: its activations are put in together.
+    """
+    program = task.objective.program(task.space, damages)
+    try:
+        widths = program.solve(program.least_damage + task.most)
+    except ConfigError:  # the limits of cost leave no plan that does so little
+        return damages
+    key = f"together {digest(sorted(widths.items()))}"
+    chosen = [choice for choice in task.space.choices if choice.kind == ACTIVATION]
+    if key not in task.journal:
+        found = task.joint.divergence(widths, _telling(task))
+        task.journal.put(key, {"divergence": found, "inferences": 2 * DAMAGE_IMAGES})
+    alone = sum(damages[choice.key][widths[choice.key]] for choice in chosen)
+    share = min(DAMAGE_IMAGES / min(FITTED_IMAGES, len(task.parts.tuning)), 1.0)
+    factor = max(task.journal[key]["divergence"] * share / alone, 1.0) if alone else 1.0
+    scaled = {choice.key: {width: factor * each for width, each in damages[choice.key].items()} for choice in chosen}
+    return {**damages, **scaled}
+
+
+def _damages(task: Task) -> Damages:
+    """Return the damage of each width, never less for a smaller one."""
+    journal, choices = task.journal, task.space.choices
+    missing = [choice.key for choice in choices if f"damage {choice.key}" not in journal]
+    done = len(choices) - len(missing)
+    context = _context(task) if missing else None
+    if context is not None and not done:
+        journal.put("walk", {"inferences": WALKS * sum(map(len, context.images))})
+    for key, damage in _measured(task, context, missing):
+        by_width = {str(width): value for width, value in damage.widths.items()}
+        journal.put(f"damage {key}", {"widths": by_width, "inferences": damage.inferences})
+        done += 1
+        task.report("measuring what each width does", done, len(choices))
+    return {choice.key: _falling(journal[f"damage {choice.key}"]["widths"]) for choice in choices}
+
+
+def _context(task: Task) -> DamageContext:
+    """Return what damages are measured with: the most telling images for tuning, and behind them others for weights."""
+    images, first = task.parts.tuning.images[:FITTED_IMAGES], _telling(task)
+    rest = np.setdiff1d(np.arange(len(images)), first)
+    parts = [part[at : at + DAMAGE_BATCH] for part in (first, rest) for at in range(0, len(part), DAMAGE_BATCH)]
+    told = math.ceil(len(first) / DAMAGE_BATCH)
+    return DamageContext(task.space, tuple(images[part] for part in parts), told, len(first) / len(images))
+
+
+def _measured(task: Task, context: DamageContext | None, keys: Sequence[str]) -> Iterator[tuple[str, Damage]]:
+    """Yield the damages of the choices of these keys, wherever they are measured."""
+    options = task.options
+    if context is None:
+        return
+    if options.workers == 1 and not options.cluster:
+        yield from damages(context, keys)
+        return
+    workers: Workers = Cluster(context, options.cluster) if options.cluster else Processes(context, options.workers)
+    tasks = [tuple(keys[at::TASKS]) for at in range(min(TASKS, len(keys)))]
+    try:
+        for _, found in workers.run(measure_damage, tasks):
+            yield from found.items()
+    finally:
+        workers.close()
+
+
+def _telling(task: Task) -> npt.NDArray[np.intp]:
+    """Return which images for tuning damage is measured on."""
+    return most_telling(outputs(task.prepared.model, task.parts.tuning)[:FITTED_IMAGES], DAMAGE_IMAGES)
+
+
+def most_telling(logits: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
+    """Return which ``count`` images ``[n, classes]`` show most of what errors do, in order.
+
+    For a small error e of the logits the divergence is e' (diag p - p p') e / 2, so that images of which the network is
+    certain show next to nothing. Those with the largest trace, 1 - sum p^2, are taken; of what are no logits the first.
+    """
+    if logits.ndim != 2:
+        return np.arange(min(count, len(logits)))
+    from scipy.special import softmax  # noqa: PLC0415  # slow to import
+
+    doubt = 1 - np.square(softmax(logits.astype(np.float64), axis=1)).sum(axis=1)
+    return np.sort(np.argsort(-doubt, kind="stable")[:count])
+
+
+def _falling(damage: dict[str, float]) -> dict[int, float]:
+    """Return the damages, ascending by width, that are nearest to those measured and never rise with the width."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415  # slow to import
+
+    widths = sorted(map(int, damage))
+    fitted = isotonic_regression([damage[str(width)] for width in widths], increasing=False)
+    return dict(zip(widths, fitted.x.tolist(), strict=True))
