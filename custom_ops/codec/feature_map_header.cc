@@ -75,6 +75,7 @@ bool IsValid(const FeatureMapCoding& coding) {
 
 std::vector<std::size_t> KeptChannels(const FeatureMapCoding& coding) {
   std::vector<std::size_t> kept;
+  kept.reserve(static_cast<std::size_t>(coding.channels));
   for (std::size_t c = 0; c < static_cast<std::size_t>(coding.channels); ++c) {
     if (coding.dropped == nullptr || coding.dropped[c] == 0) kept.push_back(c);
   }

@@ -50,6 +50,7 @@ std::vector<Band> BandsOf(const FeatureMapCoding& coding, std::size_t kept) {
     return {{Orientation::kLl, 0, whole, 0, whole.channels, coding.step}};
   }
   std::vector<Band> bands;
+  bands.reserve(static_cast<std::size_t>(1 + 3 * coding.levels));
   std::size_t offset = 0;
   const auto add = [&](Orientation orientation, int level) {
     PlaneShape shape = whole;
