@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
+from exporting import count_correct, export
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -31,7 +31,6 @@ BATCH = 64
 PEAK_LEARNING_RATE = 0.01
 WEIGHT_DECAY = 5e-4
 LARGEST_SHIFT = 1  # pixels, of the training images
-OPSET = 17
 
 Split = dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -135,32 +134,6 @@ def train(images: np.ndarray, labels: np.ndarray) -> DigitsNet:
     return network.eval()
 
 
-def export(network: DigitsNet, path: Path) -> None:
-    """Write the network as ONNX: batch dimension ``N``, Conv and BatchNormalization left apart, no machine's paths."""
-    torch.onnx.export(
-        network,
-        (torch.zeros(1, 1, 8, 8),),
-        str(path),
-        input_names=["input"],
-        output_names=["logits"],
-        dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}},
-        opset_version=OPSET,
-        training=torch.onnx.TrainingMode.PRESERVE,  # EVAL would fold the batch norms, and so would constant folding
-        do_constant_folding=False,
-        dynamo=False,  # this exporter writes opset 17 itself and keeps the parameters' names
-    )
-    model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-
-
-def count_correct(path: Path, images: np.ndarray, labels: np.ndarray) -> int:
-    """Return how many images onnxruntime, on the CPU, gives their label as the largest logit."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(["logits"], {"input": nchw(images)})
-    return int((logits.argmax(axis=1) == labels).sum())
-
-
 def described(path: Path) -> dict[str, object]:
     """Return what identifies a file: its name, its size in bytes and its SHA-256."""
     content = path.read_bytes()
@@ -170,7 +143,7 @@ def described(path: Path) -> dict[str, object]:
 def manifest_entry(model: Path, parts: dict[str, Path], split: Split) -> dict[str, object]:
     """Return the network's entry in the manifest, its accuracy measured on the exported file."""
     images, labels = split["test"]
-    correct = count_correct(model, images, labels)
+    correct = count_correct(model, nchw(images), labels)
     return {
         **described(model),
         "task": "classify 8x8 grey images of handwritten digits, 10 classes",
@@ -215,7 +188,7 @@ def main() -> None:
     for part, (images, labels) in split.items():
         np.savez_compressed(parts[part], images=images, labels=labels)
     model = out / "digits_resnet.onnx"
-    export(train(*split["train"]), model)
+    export(train(*split["train"]), (1, 8, 8), model)
     entry = manifest_entry(model, parts, split)
     (out / "manifest.json").write_text(json.dumps({"models": [entry]}, indent=2) + "\n")
     print(json.dumps(entry["float_accuracy"]))

@@ -33,9 +33,54 @@ def test_search_then_convert(qonnx, folder, data):
     assert set(document["widths"].values()) <= set(range(1, 17))
 
 
+def test_search_and_convert_in_one(qonnx, folder, data):
+    options = ("--data", data, "--max-drop", 10, "--cost", "memory", "--budget", "memory=0.6")
+    run = qonnx("convert", "model.onnx", "out.onnx", "--search", *options)
+    assert (run.status, run.err) == (0, "")
+    assert "accepted: loss" in run.out
+    assert "wrote out.onnx" in run.out
+    assert {path.name for path in folder.iterdir()} >= {"out.onnx", "out.plan.json", "out.front.json", "out.search"}
+    assert qonnx("search", "model.onnx", "net.json", *options).status == 0
+    assert (folder / "net.json").read_text().replace("net.", "") == (folder / "out.plan.json").read_text().replace(
+        "out.plan.", ""
+    )
+    assert qonnx("convert", "model.onnx", "again.onnx", "--plan", "net.json").status == 0
+    assert (folder / "again.onnx").read_bytes() == (folder / "out.onnx").read_bytes()
+
+
+def test_tensor_after_tensor(qonnx, data):
+    run = qonnx("search", "model.onnx", "p.json", "--data", data, "--max-drop", 10, "--method", "sequential", "--json")
+    assert (run.status, run.err) == (0, "")
+    document = json.loads(run.out)
+    assert document["plans_measured"] > 50
+    assert document["inferences"] == 27 * document["plans_measured"]
+    assert set(document["pruned"]) == {key for key in document["pruned"] if 1 in document["widths"].values()}, (
+        "a tensor of one bit is zero"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("convert", "model.onnx", "o.onnx", "--search"), "--search needs images: give --data"),
+        (("convert", "model.onnx", "o.onnx", "--max-drop", "1"), "--max-drop goes with --search"),
+        (
+            ("convert", "model.onnx", "o.onnx", "--search", "--data", "many.npz", "--weight-bits", "4"),
+            "--weight-bits is what --search chooses",
+        ),
+        (
+            ("convert", "model.onnx", "o.onnx", "--search", "--data", "many.npz", "--plan", "p.json"),
+            "--search makes a plan: leave out --plan",
+        ),
+        (
+            ("search", "model.onnx", "p.json", "--data", "many.npz", "--budget", "memory"),
+            "budget is 'memory'; give COST",
+        ),
+        (
+            ("search", "model.onnx", "p.json", "--data", "many.npz", "--cost", "gone.toml"),
+            "accelerator 'gone.toml' cannot",
+        ),
+        (("search", "model.onnx", "p.json", "--data", "many.npz", "--method", "magic"), "method is 'magic'"),
         (("search", "model.onnx", "p.json", "--data", "none.npz"), "none.npz"),
         (("search", "model.onnx", "p.json", "--data", "many.npz", "--cost", "watts"), "cost 'watts' is unknown"),
         (("search", "model.onnx", "p.json", "--data", "many.npz", "--max-drop", "-1"), "max-drop is -1 points"),
@@ -54,4 +99,4 @@ def test_bad_input_is_one_line(qonnx, folder, arguments, message):
     run = qonnx(*arguments)
     assert run.status == 1
     assert message in run.line
-    assert {path.name for path in folder.iterdir()} - before <= {"p.search"}
+    assert {path.name for path in folder.iterdir()} - before <= {"p.search", "o.search"}
