@@ -84,8 +84,7 @@ def test_a_batch_norm_behind_the_activation_function(count_equal):
     equality = compare_everywhere(merged.model, {"x": x})
     count_equal("kernel = function body = reference", len(equality.kernels), equality.elements)
     trained = run(session(source), x)[0]
-    apart = run(session(convert(source, data=noise).model), x)[0]
-    assert np.square(equality.kernels["y"] - trained).sum() < np.square(apart - trained).sum()
+    assert np.square(equality.kernels["y"] - trained).sum() < 0.02 * np.square(trained).sum()
     found = inspect(merged.model)
     assert found.layers[0].output_bits == 8, "that of what is stored behind the batch norm"
     assert [(each.elements, each.bits) for each in found.work.normalizations] == [(4, 16), (4, 32)]
