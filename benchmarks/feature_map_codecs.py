@@ -147,11 +147,12 @@ def speeds() -> Iterator[Speed]:
     maps = {measured.shape[2:]: measured for _, measured in layers(NETWORKS[0], SPEED_IMAGES)}
     for measured in maps.values():
         codes = np.ascontiguousarray(measured.reshape(-1, *measured.shape[2:]))
+        room = np.empty_like(codes)
         for transform, levels in SPEEDS:
             for coder in CODERS:
                 encoder = FeatureMapEncoder(header_of(codes, Coding(transform, coder, levels)))
                 stream = encoder.encode(codes)
-                taken = best(partial(encoder.encode, codes)), best(partial(decompress, stream))
+                taken = best(partial(encoder.encode, codes)), best(partial(decompress, stream, out=room))
                 name = f"{transform}{f' {levels}' if levels else ''}, {coder}"
                 yield Speed(name, codes.shape, *(codes.size / seconds / 1e6 for seconds in taken))
 

@@ -104,12 +104,19 @@ def compress(codes: Codes, coding: Coding, number_format: FixedPoint | None = No
     return FeatureMapEncoder(header_of(codes, coding, number_format)).encode(codes)
 
 
-def decompress(stream: bytes, limit: int = LARGEST_COUNT) -> Codes:
-    """Return the codes of a stream; ``DataError`` if it is damaged or holds more than ``limit`` samples."""
+def decompress(stream: bytes, limit: int = LARGEST_COUNT, out: Codes | None = None) -> Codes:
+    """Return the codes of a stream; ``DataError`` if it is damaged or holds more than ``limit`` samples.
+
+    They are written to ``out`` where it is given: contiguous, of the shape and the element type of the map. What is in
+    it after an error is unspecified.
+    """
     library = _library()
     coding = CodingStruct()
     _check(library.QonnxToolsFeatureMapRead(stream, len(stream), limit, ctypes.byref(coding)))
-    codes = np.empty((coding.channels, coding.height, coding.width), ELEMENTS[coding.element])
+    shape, element = (coding.channels, coding.height, coding.width), ELEMENTS[coding.element]
+    if out is not None and (out.shape != shape or out.dtype != element or not out.flags.carray):
+        raise DataError(f"the stream holds {element} {list(shape)}; out is {out.dtype} {list(out.shape)}")
+    codes = np.empty(shape, element) if out is None else out
     _check(library.QonnxToolsFeatureMapDecode(stream, len(stream), limit, codes.ctypes.data, codes.nbytes))
     return codes
 

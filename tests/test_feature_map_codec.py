@@ -77,6 +77,20 @@ def test_an_encoder_is_used_again(random):
     assert encoder.encode(turned) == reference.encode(turned, Coding())
 
 
+def test_codes_are_written_where_they_are_wanted(random):
+    codes = random.integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    stream, room = compress(codes, Coding()), np.zeros((3, 4, 5), np.uint8)
+    assert decompress(stream, out=room) is room
+    np.testing.assert_array_equal(room, codes)
+    for wrong in (
+        np.zeros((3, 5, 4), np.uint8),
+        np.zeros((3, 4, 5), np.int8),
+        np.zeros((3, 4, 10), np.uint8)[..., ::2],
+    ):
+        with pytest.raises(DataError, match=r"the stream holds uint8 \[3, 4, 5\]; out is"):
+            decompress(stream, out=wrong)
+
+
 DIGESTS = """
 import hashlib, numpy as np
 from qonnx_tools.arithmetic.bitstream import Coding
