@@ -15,8 +15,10 @@ READ = 256
 """Images read at once."""
 SHARES = (0.25, 0.45, 0.3)
 """Of the images for tuning, comparing plans and accepting one, where there are few."""
-MOST = (2048, 6000, 10000)
+MOST = (6144, 6000, 10000)
 LEAST = 12
+MOST_BYTES = 2 << 30
+"""Of all images, which stay in memory."""
 
 
 class Images(Dataset):
@@ -54,6 +56,9 @@ class Parts:
             DataError: there are too few.
         """
         total = min(dataset.count(), sum(MOST))
+        first = next(iter(dataset.batches(1, limit=1)), None)
+        if first is not None:
+            total = min(total, max(LEAST, MOST_BYTES // first.images.nbytes))
         if total < LEAST:
             raise DataError(f"{dataset.description}: a search needs {LEAST} images or more")
         counts = [min(most, max(1, int(total * share))) for most, share in zip(MOST, SHARES, strict=True)]

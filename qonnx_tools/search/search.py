@@ -119,8 +119,8 @@ def search(
     task = Task(prepared, space, parts, objective, chosen, journal, place, report)
     try:
         measured = search_one_by_one(task) if chosen.method == SEQUENTIAL else search_by_program(task)
-        front = pareto(measured, objective)
-        best, verdict = _accepted(task, front)
+        best, verdict = _accepted(task, pareto(measured, objective))
+        front = pareto([*measured, best], objective)
         return SearchResult(best, verdict, front, objective, task.joint.evaluations, inferences(journal), prepared)
     finally:
         journal.close()
@@ -135,11 +135,16 @@ def _objective(options: SearchOptions) -> Objective:
 
 
 def _accepted(task: Task, front: Sequence[Measured]) -> tuple[Measured, Verdict]:
-    """Return the cheapest plan within the budget that unseen images accept; the one of least loss where none is."""
+    """Return the cheapest plan within the budget that unseen images accept; the one of least loss where none is.
+
+    Where weights are fitted, they are so anew, to all images for tuning.
+    """
     images, joint = task.parts.acceptance, task.joint
     most = task.most_of(joint.float_accuracy(images))
     within = [each for each in front if each.loss <= task.most and task.fits(each)] or [front[-1]]
-    for each in sorted(within, key=lambda each: task.objective.of(each.work)):
+    for found in sorted(within, key=lambda each: task.objective.of(each.work)):
+        each = joint.measure(found.widths, len(task.parts.tuning)) if found.plan.fitted else found
+        task.report("accepting a plan", 0, 0)
         verdict = accept(joint.pairs(each.plan, images), len(images), most)
         if verdict.accepted:
             break
