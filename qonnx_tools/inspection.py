@@ -43,6 +43,11 @@ class Inspection:
     weight_bits_float: int
     weight_bits_stored: int
 
+    @property
+    def pruned(self) -> tuple[str, ...]:
+        """The tensors whose format has no number but zero."""
+        return tuple(item.name for item in self.tensors if item.format.code_range == (0, 0))
+
 
 def inspect(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Inspection:
     """Return what ``model`` consists of; it is read, not changed.

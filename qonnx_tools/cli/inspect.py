@@ -35,6 +35,7 @@ def to_json(result: "Inspection") -> dict[str, Any]:
     del document["work"]
     return document | {
         "totals": totals(result.work),
+        "pruned": list(result.pruned),
         "layers": [{**dataclasses.asdict(layer), "unit": serving.get(layer.name)} for layer in result.layers],
         "units": [
             {
@@ -106,6 +107,8 @@ def _print(result: "Inspection") -> None:
     )
     screen.print(f"{memory:,.1f} KiB with all activations, of which {peak:,.1f} KiB are kept at once", soft_wrap=True)
     screen.print(f"below 8 bits everywhere: {saved}", markup=False, soft_wrap=True)
+    if result.pruned:
+        screen.print(f"pruned, all of it zero: {', '.join(result.pruned)}", markup=False, soft_wrap=True)
 
 
 def _unit(unit: "Unit") -> str:

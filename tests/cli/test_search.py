@@ -100,3 +100,15 @@ def test_bad_input_is_one_line(qonnx, folder, arguments, message):
     assert run.status == 1
     assert message in run.line
     assert {path.name for path in folder.iterdir()} - before <= {"p.search", "o.search"}
+
+
+def test_inspect_calls_a_tensor_of_zeros_pruned(qonnx, folder):
+    assert qonnx("convert", "model.onnx", "out.onnx", "--save-plan", "plan.json").status == 0
+    plan = json.loads((folder / "plan.json").read_text())
+    line = plan["tensors"]["first_bias"]
+    line["format"] |= {"bits": 1, "narrow": True}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    assert qonnx("convert", "model.onnx", "zero.onnx", "--plan", "plan.json").status == 0
+    assert json.loads(qonnx("inspect", "zero.onnx", "--json").out)["pruned"] == ["first_bias"]
+    assert "pruned, all of it zero: first_bias" in qonnx("inspect", "zero.onnx").out
+    assert "pruned" not in qonnx("inspect", "out.onnx").out
