@@ -6,7 +6,7 @@
 namespace qonnx_tools {
 namespace {
 
-constexpr std::size_t kSlices = 8;  // bytes at a time
+constexpr std::size_t kSlices = 16;  // bytes at a time
 
 // tables[k][b]: the remainder of byte b with k bytes of zeros behind it.
 constexpr auto kTables = [] {
@@ -32,12 +32,12 @@ constexpr auto kTables = [] {
 std::uint32_t Crc32(const std::uint8_t* data, std::size_t size) {
   std::uint32_t remainder = ~0u;
   for (; size >= kSlices; data += kSlices, size -= kSlices) {
-    std::uint64_t bytes;
-    std::memcpy(&bytes, data, sizeof bytes);
-    bytes ^= remainder;
+    std::uint64_t words[kSlices / 8];
+    std::memcpy(words, data, sizeof words);
+    words[0] ^= remainder;
     remainder = 0;
     for (std::size_t k = 0; k < kSlices; ++k) {
-      remainder ^= kTables[kSlices - 1 - k][bytes >> 8 * k & 255];
+      remainder ^= kTables[kSlices - 1 - k][words[k / 8] >> 8 * (k % 8) & 255];
     }
   }
   for (; size > 0; ++data, --size) {
