@@ -108,9 +108,6 @@ def search(
     settings = {
         "scheme": repr(proposer),
         "method": chosen.method,
-        "cost": list(chosen.cost),
-        "max drop": [chosen.max_drop, chosen.relative],
-        "limits": dict(chosen.limits),
         "widths": {choice.kind: list(choice.widths) for choice in space.choices},
         "images": [len(part) for part in (parts.tuning, parts.comparison, parts.acceptance)],
         "layers": [choice.key for choice in space.choices],

@@ -157,6 +157,15 @@ def test_killed_at_any_time_it_comes_to_the_same_end(found, model, data, tmp_pat
     assert to_proto(convert(model, plan=again.best.plan).model) == to_proto(convert(model, plan=result.best.plan).model)
 
 
+def test_another_budget_uses_what_was_measured(model, data, tmp_path):
+    first = search(model, data, tmp_path / "s", options=options())
+    more = search(model, data, tmp_path / "s", options=dataclasses.replace(options(), max_drop=2 * MOST), resume=True)
+    anew = search(model, data, tmp_path / "t", options=dataclasses.replace(options(), max_drop=2 * MOST))
+    assert more.best == anew.best
+    assert more.objective.of(more.best.work) <= first.objective.of(first.best.work)
+    assert more.measured < anew.measured
+
+
 def test_another_search_in_the_folder_is_refused(found, model, data):
     _, folder = found
     before = (folder / "journal.jsonl").read_bytes()
