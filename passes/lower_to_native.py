@@ -119,7 +119,7 @@ class _Lowering:
         """
         whole = int((pending.width - pending.grid).max())
         frac = min(int(pending.grid.max()), SETTLED_BITS - whole, FRAC_RANGE[1])
-        coded = self._emit(pending, FixedPoint(SETTLED_BITS, frac), "half_even", tensor)
+        coded = replace(self._emit(pending, FixedPoint(SETTLED_BITS, frac), "half_even", tensor), width=whole + frac)
         self.states[id(tensor)] = coded
         return coded
 

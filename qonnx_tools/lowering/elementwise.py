@@ -25,7 +25,7 @@ class AddRule(Rule):
         fracs = [per_tensor(a_format.frac), per_tensor(b_format.frac)]
         grid = max(fracs)
         lefts = [grid - frac for frac in fracs]
-        width = 1 + max(a_format.bits + lefts[0], b_format.bits + lefts[1]) + 1
+        width = 1 + max(a.bits + lefts[0], b.bits + lefts[1]) + 1
         if width > MOST_SHIFT:
             raise Declined(f"the sum needs {width} bits on one grid; give its inputs closer formats")
 

@@ -18,11 +18,20 @@ from qonnx_tools.origin import Origin
 
 @dataclass(frozen=True)
 class Coded:
-    """Codes that stand for a float tensor: ``value = format.decode(codes, axis)``."""
+    """Codes that stand for a float tensor: ``value = format.decode(codes, axis)``.
+
+    ``width`` bits hold all of them, where that is known and less than what the format has.
+    """
 
     tensor: Any
     format: Format
     axis: int | None = None
+    width: int | None = None
+
+    @property
+    def bits(self) -> int:
+        """Bits that hold every code."""
+        return self.format.bits if self.width is None else min(self.width, self.format.bits)
 
     @property
     def frac(self) -> int:

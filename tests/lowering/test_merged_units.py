@@ -38,6 +38,17 @@ def two_branches():
     )
 
 
+def normalized_branches():
+    text = TWO_BRANCHES.replace(
+        "[last] y = Conv (f, t)", "[norm] h = BatchNormalization (f, s, o, m, n) [last] y = Conv (h, t)"
+    )
+    text = text.replace("float[4, 4, 1, 1] t>", "float[4, 4, 1, 1] t, float[4] s, float[4] o, float[4] m, float[4] n>")
+    random = np.random.default_rng(5)
+    shapes = {"w": (4, 3, 3, 3), "v": (4, 3, 1, 1), "u": (4, 4, 3, 3), "t": (4, 4, 1, 1), **dict.fromkeys("som", (4,))}
+    values = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return parse(text, **values, n=np.full(4, 1.3, np.float32))
+
+
 def activations(conversion):
     return [name for name, of in conversion.plan.tensors.items() if of.role is Role.ACTIVATION]
 
@@ -90,6 +101,18 @@ def test_a_batch_norm_behind_the_activation_function(count_equal):
     assert [(each.elements, each.bits) for each in found.work.normalizations] == [(4, 16), (4, 32)]
     simulation = inspect(convert(source, plan=merged.plan, target="simulation").model)
     assert simulation.work.normalizations == found.work.normalizations
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_a_batch_norm_behind_a_sum(bits, count_equal):
+    source, x = from_proto(normalized_branches()), small_images(8)
+    options = {"batch_norm": "merge", "residual_add": "merge", "weight_bits": bits, "activation_bits": bits}
+    merged = convert(source, data=Images(small_images(64), None, "noise"), **options)
+    assert activations(merged) == ["x", "b", "d", "h"]
+    equality = compare_everywhere(merged.model, {"x": x})
+    count_equal("kernel = function body = reference", len(equality.kernels), equality.elements)
+    simulated = run(session(convert(source, plan=merged.plan, target="simulation").model), x)[0]
+    np.testing.assert_array_equal(equality.kernels["y"], simulated)
 
 
 def test_without_merging_both_have_a_format():
