@@ -110,7 +110,9 @@ for transform, levels in (("none", 0), ("predictive", 0), ("haar", 2), ("wavelet
 
 def digests(level):
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level}
-    done = subprocess.run([sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", DIGESTS], env=environment, capture_output=True, text=True, check=False
+    )
     return done.stdout.splitlines() if done.returncode == 0 else done.stderr
 
 

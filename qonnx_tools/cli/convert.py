@@ -119,9 +119,9 @@ def convert(
         plan = _picked(plan, pick)
     if searching and not search:
         raise ConfigError(f"--{next(iter(searching)).replace('_', '-')} goes with --search")
-    front = out.with_name(f"{out.stem}{FRONT}")
+    front = out.parent / f"{out.stem}{FRONT}"
     if search:
-        save_plan = save_plan or out.with_name(f"{out.stem}{PLAN}")
+        save_plan = save_plan or out.parent / f"{out.stem}{PLAN}"
         _check_search(plan, data, passes, {
             "weight-bits": weight_bits, "activation-bits": activation_bits, "bias-bits": bias_bits,
         })  # fmt: skip
@@ -148,7 +148,7 @@ def convert(
         "accumulator_bits": accumulator_bits,
     }
     if search and data is not None and save_plan is not None:
-        folder = out.with_name(f"{out.stem}{FOLDER}")
+        folder = out.parent / f"{out.stem}{FOLDER}"
         found = search_run(
             model,
             data,

@@ -38,7 +38,7 @@ def search(
     Beside OUT: OUT's front, the plans that no other beats (qonnx convert --plan FRONT --pick "drop<=0.5"), and a
     folder that --resume goes on with.
     """
-    folder, front = out.with_name(f"{out.stem}{FOLDER}"), out.with_name(f"{out.stem}{FRONT}")
+    folder, front = out.parent / f"{out.stem}{FOLDER}", out.parent / f"{out.stem}{FRONT}"
     check_outputs({"OUT": out, "the front": front}, {"MODEL": model})
     result = search_run(
         model,

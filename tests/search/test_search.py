@@ -23,7 +23,7 @@ from qonnx_tools.search.options import SearchOptions
 from qonnx_tools.search.search import search
 from qonnx_tools.search.space import ACTIVATION, BIAS, WEIGHTS
 
-FEW = {WEIGHTS: (2, 4, 8), BIAS: (8, 16), ACTIVATION: (2, 4, 8)}
+FEW = {WEIGHTS: (3, 5, 8), BIAS: (8, 16), ACTIVATION: (4, 6, 8)}
 MOST = 0.05
 
 
@@ -141,7 +141,7 @@ def kill(text, done, total):
     seen.append(text)
     if sum(item.startswith("measuring") for item in seen) == 9 or sum("compared" in item for item in seen) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-widths = {"weights": (2, 4, 8), "bias": (8, 16), "activation": (2, 4, 8)}
+widths = {"weights": (3, 5, 8), "bias": (8, 16), "activation": (4, 6, 8)}
 search(model, data, folder, options=SearchOptions(max_drop=0.05, widths=widths), resume=True, progress=kill)
 """
 
