@@ -103,8 +103,7 @@ class Joint:
         """Return the divergence of the outputs where activations alone have these widths, on some images for tuning."""
         plan = self._space.plan(widths)
         activations = {name: of for name, of in plan.tensors.items() if of.role is Role.ACTIVATION}
-        copy = replace(self._prepared, model=from_proto(to_proto(self._prepared.model)))
-        rounded = apply(copy, replace(plan, tensors=activations), SIMULATION).model
+        rounded = self._graph(replace(plan, tensors=activations), SIMULATION)
         chosen = Images(self._parts.tuning.images[images], None, "images for tuning")
         return divergence([outputs(self._prepared.model, chosen)], [outputs(rounded, chosen)])
 
@@ -117,12 +116,16 @@ class Joint:
 
         Without labels the float model is always right.
         """
-        copy = replace(self._prepared, model=from_proto(to_proto(self._prepared.model)))
-        runner = session(apply(copy, plan, target).model)
+        runner = session(self._graph(plan, target))
         right, wanted = self._float_right(images)
         for at, batch in enumerate(images.batches(BATCH)):
             span = slice(at * BATCH, at * BATCH + len(batch.images))
             yield right[span], run(runner, batch.images)[0].argmax(axis=1) == wanted[span]
+
+    def _graph(self, plan: Plan, target: str) -> Model:
+        """Return the graph of ``plan``, made of a copy of the model."""
+        copy = replace(self._prepared, model=from_proto(to_proto(self._prepared.model)))
+        return apply(copy, plan, target).model
 
     def _fitted(self, widths: Widths, images: int) -> Plan:
         scheme = self._space.scheme_with(widths)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.damage import WALKS, Damage, DamageContext, damages, measure_damage
 from qonnx_tools.search.descent import descend
+from qonnx_tools.search.images import Images
 from qonnx_tools.search.joint import Measured, digest, outputs
 from qonnx_tools.search.space import ACTIVATION, Widths
 from qonnx_tools.search.task import Task
@@ -56,11 +57,11 @@ def _together(task: Task, damages: Damages) -> Damages:
     key = f"together {digest(sorted(widths.items()))}"
     chosen = [choice for choice in task.space.choices if choice.kind == ACTIVATION]
     if key not in task.journal:
-        found = task.joint.divergence(widths, _telling(task))
-        task.journal.put(key, {"divergence": found, "inferences": 2 * DAMAGE_IMAGES})
+        telling, share = _telling(task)
+        found = share * task.joint.divergence(widths, telling)
+        task.journal.put(key, {"divergence": found, "inferences": 2 * len(telling)})
     alone = sum(damages[choice.key][widths[choice.key]] for choice in chosen)
-    share = min(DAMAGE_IMAGES / min(FITTED_IMAGES, len(task.parts.tuning)), 1.0)
-    factor = max(task.journal[key]["divergence"] * share / alone, 1.0) if alone else 1.0
+    factor = max(task.journal[key]["divergence"] / alone, 1.0) if alone else 1.0
     scaled = {choice.key: {width: factor * each for width, each in damages[choice.key].items()} for choice in chosen}
     return {**damages, **scaled}
 
@@ -83,11 +84,12 @@ def _damages(task: Task) -> Damages:
 
 def _context(task: Task) -> DamageContext:
     """Return what damages are measured with: the most telling images for tuning, and behind them others for weights."""
-    images, first = task.parts.tuning.images[:FITTED_IMAGES], _telling(task)
+    images = task.parts.tuning.images[:FITTED_IMAGES]
+    first, share = _telling(task)
     rest = np.setdiff1d(np.arange(len(images)), first)
     parts = [part[at : at + DAMAGE_BATCH] for part in (first, rest) for at in range(0, len(part), DAMAGE_BATCH)]
     told = math.ceil(len(first) / DAMAGE_BATCH)
-    return DamageContext(task.space, tuple(images[part] for part in parts), told, len(first) / len(images))
+    return DamageContext(task.space, tuple(images[part] for part in parts), told, share)
 
 
 def _measured(task: Task, context: DamageContext | None, keys: Sequence[str]) -> Iterator[tuple[str, Damage]]:
@@ -107,9 +109,11 @@ def _measured(task: Task, context: DamageContext | None, keys: Sequence[str]) ->
         workers.close()
 
 
-def _telling(task: Task) -> npt.NDArray[np.intp]:
-    """Return which images for tuning damage is measured on."""
-    return most_telling(outputs(task.prepared.model, task.parts.tuning)[:FITTED_IMAGES], DAMAGE_IMAGES)
+def _telling(task: Task) -> tuple[npt.NDArray[np.intp], float]:
+    """Return which images for tuning damage is measured on, and their share of those that they stand for."""
+    images = Images(task.parts.tuning.images[:FITTED_IMAGES], None, "images for tuning")
+    chosen = most_telling(outputs(task.prepared.model, images), DAMAGE_IMAGES)
+    return chosen, len(chosen) / len(images)
 
 
 def most_telling(logits: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
