@@ -16,6 +16,12 @@ from typing import Any
 
 from qonnx_tools.arithmetic.formats import Format, format_kinds
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.feature_map_plan import (
+    FeatureMapPlan,
+    feature_map_from_json,
+    feature_map_to_json,
+    why_not_compressed,
+)
 from qonnx_tools.fitted import Fitted, read_fitted, write_fitted
 from qonnx_tools.strict_json import checked, parse_json
 
@@ -77,7 +83,7 @@ class Plan:
     ``accumulator_bits`` is the width of the accumulators, ``accumulators`` that of single layers by node name; 0 is the
     smallest width that no input overflows, which wider ones are brought down to, too. Narrower ones wrap.
     ``fitted`` are values of constants that take the place of the trained ones: weights and biases chosen by what they
-    do to the outputs of their layer.
+    do to the outputs of their layer. ``feature_maps`` are the activations that are stored compressed.
     """
 
     scheme: str = ""
@@ -86,6 +92,7 @@ class Plan:
     accumulator_bits: int = 0
     accumulators: Mapping[str, int] = field(default_factory=dict)
     fitted: Fitted = field(default_factory=Fitted)
+    feature_maps: Mapping[str, FeatureMapPlan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         chosen = {"accumulator_bits": self.accumulator_bits}
@@ -95,6 +102,13 @@ class Plan:
                 raise ConfigError(
                     f"{place}: {bits} is out of range; give 1 to {WIDEST_ACCUMULATOR} bits, or 0 for safe"
                 )
+        for name in self.feature_maps:
+            tensor = self.tensors.get(name)
+            reason = "the plan has no such tensor" if tensor is None else why_not_compressed(tensor.format)
+            if reason is None and tensor is not None and tensor.role is not Role.ACTIVATION:
+                reason = f"it is a {tensor.role}, no activation"
+            if reason is not None:
+                raise ConfigError(f"feature_maps['{name}']: {reason}; take it out")
 
     @property
     def chooses_accumulators(self) -> bool:
@@ -171,9 +185,15 @@ def plan_to_json(plan: Plan, fitted: str = "") -> str:
     if fitted:
         head["fitted"] = fitted
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    tensors = [f"    {json.dumps(name)}: {json.dumps(tensor_to_json(of))}" for name, of in plan.tensors.items()]
-    body = ",\n".join(tensors)
-    return "\n".join(["{", *lines, '  "tensors": {', *([body] if body else []), "  }", "}", ""])
+    blocks = [_block("tensors", {name: tensor_to_json(of) for name, of in plan.tensors.items()})]
+    if plan.feature_maps:
+        blocks.append(_block("feature_maps", {name: feature_map_to_json(of) for name, of in plan.feature_maps.items()}))
+    return "\n".join(["{", *lines, ",\n".join(blocks), "}", ""])
+
+
+def _block(key: str, documents: Mapping[str, dict[str, Any]]) -> str:
+    body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(document)}" for name, document in documents.items())
+    return "\n".join([f"  {json.dumps(key)}: {{", *([body] if body else []), "  }"])
 
 
 def plan_from_json(text: str, folder: Path | None = None) -> Plan:
@@ -188,7 +208,8 @@ def plan_from_json(text: str, folder: Path | None = None) -> Plan:
     if wire.fitted and Path(wire.fitted).name != wire.fitted:
         raise ConfigError(f"fitted: '{wire.fitted}' is not the name of a file beside the plan")
     fitted = read_fitted((folder or Path()) / wire.fitted) if wire.fitted else Fitted()
-    return Plan(wire.scheme, wire.batch_norm, tensors, wire.accumulator_bits, wire.accumulators, fitted)
+    maps = {name: feature_map_from_json(value, f"feature_maps['{name}']") for name, value in wire.feature_maps.items()}
+    return Plan(wire.scheme, wire.batch_norm, tensors, wire.accumulator_bits, wire.accumulators, fitted, maps)
 
 
 @dataclass(frozen=True)
@@ -200,6 +221,7 @@ class _PlanFields:
     accumulator_bits: int = 0
     accumulators: dict[str, int] = field(default_factory=dict)
     fitted: str = ""
+    feature_maps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ PACKAGE = "qonnx_tools"
 LEVELS = (
     {"__init__", "errors", "discovery", "outcome"},
     {"arithmetic", "cost", "strict_json"},
-    {"ops", "fitted", "plan", "data", "statistics", "histogram"},
+    {"ops", "feature_map_plan", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"feature_maps", "origin", "quantizers", "topology"},
     {"accelerator", "units", "workload"},
@@ -34,7 +34,7 @@ LEVELS = (
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""
 
-SAME_LEVEL = {("discovery", "errors"), ("plan", "fitted"), ("runtime", "pipeline")}
+SAME_LEVEL = {("discovery", "errors"), ("plan", "fitted"), ("plan", "feature_map_plan"), ("runtime", "pipeline")}
 """Arrows inside a level: (importer, imported)."""
 
 ONLY = {
