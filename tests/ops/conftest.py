@@ -142,5 +142,9 @@ def examples():
         "FixedConvAdd": ([*conv, *residual], added),
         "ShiftConvAdd": ([*conv, *residual], {**added, "weight_bits": 4}),
         "LogConvAdd": ([maps // 16, *conv[1:], *residual], {**added, **log_unit}),
+        "FeatureMapRoundTrip": (
+            [maps, integer(40), np.array([True, False, False, True])],
+            {"transform": 3, "levels": 2, **byte},
+        ),
         "LogRequantize": ([codes, np.array([1, 5, 9, 20, 33, 60, 127])], {"bits": 4, "to": onnx.TensorProto.INT8}),
     }

@@ -42,6 +42,7 @@ CODES_IN_MODELS = {  # what the ops on codes make of the examples, the batch bei
     "ShiftConvAdd": (TensorProto.INT8, ["N", 6, 4, 5]),
     "LogConvAdd": (TensorProto.INT8, ["N", 6, 4, 5]),
     "LogRequantize": (TensorProto.INT8, ["N", 3, 4]),
+    "FeatureMapRoundTrip": (TensorProto.INT8, ["N", 4, 7, 6]),
 }
 
 
@@ -224,7 +225,7 @@ def test_a_quantizer_names_a_parameter_that_does_not_broadcast(op, example):
         ({"to": 7}, "attribute 'to' is 7; choose one of 2 uint8, 3 int8"),
         ({"bits": 33}, "bits is 33; a fixed-point format has 0 to 32 bits"),
         ({"narrow": 1, "signed": 0}, "an unsigned format has none"),
-        ({"rounding": 6}, "attribute 'rounding' is 6; choose one of 0 half_even"),
+        ({"rounding": 6}, "attribute 'rounding' is 6; choose one of 0 half_even|no attribute 'rounding'"),
         ({"lowest": 5, "highest": 4}, "attributes 'lowest' 5 and 'highest' 4 leave no code|no attribute 'lowest'"),
         ({"lowest": 128}, "attributes 'lowest' 128 and 'highest' 2147483647 leave no code|no attribute 'lowest'"),
     ],
