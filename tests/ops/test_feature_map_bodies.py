@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from feature_map_nodes import round_trip_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from qonnx_tools.arithmetic.bitstream import Coder, Coding, Transform
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.subband_quantization import STEP_UNIT
 from qonnx_tools.errors import ConfigError
-from feature_map_nodes import round_trip_nodes
 
 OP = ops.op_table()[ops.DOMAIN, "FeatureMapRoundTrip"]
 BYTE = {"transform": 3, "levels": 2, "bits": 8, "to": 3}
