@@ -206,6 +206,8 @@ class Contents:
             name = None if origin is None else origin.parts[-1].first(Role.ACTIVATION)
             if name is not None:
                 return gs.Variable(name, dtype=np.float32)
+            if quantizer_of(maker) is not None:
+                return maker.inputs[0]
             maker = producer(maker.inputs[0])
         return tensor
 

@@ -11,6 +11,7 @@ from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.graph import Model, is_constant
 from qonnx_tools.outcome import Skip
+from qonnx_tools.passes.compress_feature_maps import CompressFeatureMaps
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
 from qonnx_tools.passes.lower_to_native import LowerToNative
 from qonnx_tools.passes.separate_layer_inputs import separable, separated
@@ -23,6 +24,7 @@ from qonnx_tools.targets import (
     NATIVE,
     NarrowAccumulator,
     check_accumulators,
+    check_feature_maps,
     check_target,
     lowering,
     narrow_accumulators,
@@ -126,8 +128,10 @@ def convert(
 def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) -> Conversion:
     """Quantize a model that is ready for ``plan``, in place, and lower it to ``target``."""
     work = prepared.model
+    check_feature_maps(plan, target)
     _set_fitted(work, plan)
-    reports = run_passes(work, [InsertQuantizers(plan)])
+    compressing = [CompressFeatureMaps(plan.feature_maps)] if plan.feature_maps else []
+    reports = run_passes(work, [InsertQuantizers(plan), *compressing])
     check_accumulators(work, plan, target)
     reports += run_passes(work, lowering(target, plan, strict=strict))
     narrow = narrow_accumulators(work) if plan.chooses_accumulators else ()

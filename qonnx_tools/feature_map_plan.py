@@ -1,6 +1,5 @@
 """How a plan says that a feature map is compressed, and its JSON."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +52,7 @@ def why_not_compressed(of: Format) -> str | None:
 
 def relative_step(share: float, of: Format) -> float:
     """Return the step, in LSB, that is ``share`` of the range of the codes: a multiple of 1/16, at least 1."""
-    units = math.floor(share * (2**of.bits - 1) * STEP_UNIT + 0.5)
+    units = int(share * float(2**of.bits - 1) * STEP_UNIT + 0.5)
     return min(max(units, STEP_UNIT), LARGEST_STEP) / STEP_UNIT
 
 

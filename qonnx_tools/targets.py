@@ -74,6 +74,16 @@ def check_accumulators(quantized: Model, plan: Plan, target: str) -> None:
         )
 
 
+def check_feature_maps(plan: Plan, target: str) -> None:
+    """Raise ``ConfigError`` for a target that has no op for the feature maps that ``plan`` compresses."""
+    if plan.feature_maps and target not in (NATIVE, SIMULATION):
+        names = ", ".join(f"'{name}'" for name in plan.feature_maps)
+        raise ConfigError(
+            f"feature maps {names}: the target {target} has no op for compressed feature maps; take the target "
+            f"{NATIVE} or {SIMULATION}, or take the maps out of the plan"
+        )
+
+
 def narrow_accumulators(native: Model) -> tuple[NarrowAccumulator, ...]:
     """Return the layers of a native graph whose accumulators are narrower than is safe."""
     return tuple(

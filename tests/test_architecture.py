@@ -19,7 +19,7 @@ LEVELS = (
     {"arithmetic", "cost", "strict_json"},
     {"ops", "feature_map_plan", "fitted", "plan", "data", "statistics", "histogram"},
     {"graph"},
-    {"feature_maps", "origin", "quantizers", "topology"},
+    {"feature_maps", "origin", "quantizers", "round_trips", "topology"},
     {"accelerator", "units", "workload"},
     {"contents"},
     {"lowering"},
