@@ -13,7 +13,7 @@ from qonnx_tools.reconstruction.layer_view import SUPPORTED
 from qonnx_tools.reconstruction.walk import Batches, Walk, detached
 from qonnx_tools.topology import is_passive
 
-ELEMENTS = 1 << 19
+ELEMENTS = 1 << 18
 """Of an activation, that its formats are judged by."""
 
 Floats = npt.NDArray[np.float32]
@@ -42,7 +42,7 @@ def choose_format(walk: Walk, quantizer: gs.Node, candidates: Sequence[TensorPla
 
     def noise(candidate: TensorPlan) -> float:
         node = quantizer_node(detached(source), detached(result), quantizer.name, candidate)
-        rounded = walk.run(node, {source.name: entered})[result.name]
+        rounded = walk.run(node, {source.name: entered}, again=True)[result.name]
         total = 0.0
         for reader, wanted, signal in zip(readers, outputs, signals, strict=True):
             got = _passed(walk, reader, result, rounded)
@@ -77,7 +77,7 @@ def _passed(walk: Walk, reader: _Reader, start: gs.Variable, values: Batches) ->
     """Return what reaches the layer of ``reader``."""
     name = start.name
     for node in reader.path:
-        values = walk.run(node, {name: values})[node.outputs[0].name]
+        values = walk.run(node, {name: values}, again=True)[node.outputs[0].name]
         name = node.outputs[0].name
     return values
 
@@ -90,7 +90,7 @@ def _applied(walk: Walk, reader: _Reader, values: Batches) -> Batches:
     weights = gs.Constant(layer.inputs[1].name, constant_value(layer.inputs[1]))
     inputs = [detached(layer.inputs[0]), weights]
     product = gs.Node(layer.op, layer.name, dict(layer.attrs), inputs, [detached(layer.outputs[0])])
-    found = walk.run(product, {layer.inputs[0].name: values})[layer.outputs[0].name]
+    found = walk.run(product, {layer.inputs[0].name: values}, again=True)[layer.outputs[0].name]
     axis = 1 if layer.op == "Conv" else found[0].ndim - 1
     means = np.mean([each.mean(axis=tuple(d for d in range(each.ndim) if d != axis)) for each in found], axis=0)
     shape = [1] * found[0].ndim

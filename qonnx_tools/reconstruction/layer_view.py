@@ -11,6 +11,8 @@ from qonnx_tools.graph import gs
 
 Floats = npt.NDArray[np.float32]
 SUPPORTED = ("Conv", "Gemm", "MatMul")
+Positions = tuple[slice, ...]
+"""Of a map: one slice a dimension."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,18 @@ class LayerView:
             return np.ascontiguousarray(rows[0].T)
         return rows.reshape(self.shape)
 
-    def columns(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return what each output position reads of the input ``x``: ``[G, K, positions]``."""
+    def columns(self, x: npt.NDArray[Any], positions: Positions = ()) -> npt.NDArray[Any]:
+        """Return what output positions, of a window those at ``positions``, read of ``x``: ``[G, K, positions]``."""
         if self.window is None:
             return np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)[None]
-        read = np.stack(list(self.window.views(x)), axis=2)  # [N, C, taps, *O]
+        read = np.stack([each[:, :, *positions] for each in self.window.views(x)], axis=2)  # [N, C, taps, *O]
         batch, channels, taps = read.shape[:3]
         grouped = read.reshape(batch, self.groups, channels // self.groups * taps, -1)
         return np.ascontiguousarray(grouped.transpose(1, 2, 0, 3)).reshape(self.groups, grouped.shape[2], -1)
 
-    def targets(self, y: Floats) -> Floats:
-        """Return outputs ``y`` as ``[G, R, positions]``."""
+    def targets(self, y: Floats, positions: Positions = ()) -> Floats:
+        """Return outputs ``y``, of a window those at ``positions``, as ``[G, R, positions]``."""
         if self.window is None:
             return np.ascontiguousarray(y.reshape(-1, y.shape[-1]).T)[None]
-        by_channel = np.moveaxis(y.reshape(*y.shape[:2], -1), 1, 0)
+        by_channel = np.moveaxis(y[:, :, *positions].reshape(*y.shape[:2], -1), 1, 0)
         return np.ascontiguousarray(by_channel).reshape(self.groups, y.shape[1] // self.groups, -1)

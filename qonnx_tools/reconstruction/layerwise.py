@@ -1,6 +1,8 @@
 """Layer after layer: weights, scales and biases that keep the outputs of a quantized network near the trained ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -13,15 +15,15 @@ from qonnx_tools.graph import Model, gs, is_constant, is_given, sole_consumer
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.quantizers import quantizer_of
 from qonnx_tools.reconstruction.activation_choice import choose_format
-from qonnx_tools.reconstruction.layer_view import LayerView
+from qonnx_tools.reconstruction.layer_view import LayerView, Positions
 from qonnx_tools.reconstruction.moments import Moments
 from qonnx_tools.reconstruction.solver import Problem, choose
 from qonnx_tools.reconstruction.walk import Batches, Walk
 from qonnx_tools.schemes.family import Family
 
-POSITIONS = 1 << 19
-"""Output positions of a layer that are looked at: images beyond them add time, and little else."""
-LEAST_IMAGES = 16
+LEAST_POSITIONS, POSITIONS_AN_INPUT = 1 << 15, 128
+"""Output positions of a layer that are looked at, in all and for each input of an output: more add little but time."""
+POSITIONS_AT_ONCE = 1 << 12
 SMALL_SCALE = 1e-2
 """A batch-norm scale below this share of the largest hides what lies behind it."""
 
@@ -112,8 +114,8 @@ class FittedLayer:
     noise: float
 
 
-def fit_layer(walk: Walk, node: gs.Node, view: LayerView, choices: Sequence[Choice]) -> list[FittedLayer]:
-    """Return the constants of the layer ``node`` fitted to each of ``choices``, at the point where ``walk`` is."""
+def fit_layer(walk: Walk, node: gs.Node, view: LayerView, choices: Sequence[Choice]) -> Iterator[FittedLayer]:
+    """Yield the constants of the layer ``node`` fitted to each of ``choices``, at the point where ``walk`` is."""
     trained = walk.constant(node.inputs[1]).astype(np.float64)
     rows = view.rows(trained)
     offset = _offset_behind(node)
@@ -121,7 +123,6 @@ def fit_layer(walk: Walk, node: gs.Node, view: LayerView, choices: Sequence[Choi
     gram, cross = moments.centred() if offset is not None else moments.plain()
     problem = Problem.damped(gram, cross, rows)
     power = moments.variance().sum() if offset is not None else moments.power.sum() / moments.count
-    found = []
     for choice in choices:
         best, on_grid = choose(problem, choice.family, shared=choice.shared)
         of = choice.family.shared(int(best[0])) if choice.shared else choice.family.choice(best)
@@ -132,8 +133,7 @@ def fit_layer(walk: Walk, node: gs.Node, view: LayerView, choices: Sequence[Choi
             means = moments.offset(view.rows(values[node.inputs[1].name].astype(np.float64)))
             values[offset.name] = offset.moved(walk, means.reshape(-1))
         error = Problem(gram, cross).error(on_grid).sum() + power
-        found.append(FittedLayer(values, of, float(max(error, 0.0) / power) if power else 0.0))
-    return found
+        yield FittedLayer(values, of, float(max(error, 0.0) / power) if power else 0.0)
 
 
 def _moments(walk: Walk, node: gs.Node, view: LayerView, rows: npt.NDArray[np.float64]) -> Moments:
@@ -141,14 +141,31 @@ def _moments(walk: Walk, node: gs.Node, view: LayerView, rows: npt.NDArray[np.fl
     inputs = walk.quantized[node.inputs[0].name]
     outputs = walk.trained[node.outputs[0].name]
     ahead = _error_ahead(walk, node)
-    seen = 0
+    spread = _spread(outputs, max(LEAST_POSITIONS, POSITIONS_AN_INPUT * rows.shape[2]))
+    columns: Batches = []
+    targets: Batches = []
     for at, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
-        target = y if ahead is None else y + ahead[at]
-        moments.add(view.columns(x), view.targets(target))
-        seen += len(x)
-        if moments.count >= POSITIONS and seen >= LEAST_IMAGES:
-            break
+        positions = next(spread)
+        columns.append(view.columns(x, positions))
+        targets.append(view.targets(y if ahead is None else y + ahead[at], positions))
+        if at + 1 == len(inputs) or sum(each.shape[2] for each in columns) >= POSITIONS_AT_ONCE:
+            moments.add(np.concatenate(columns, axis=2), np.concatenate(targets, axis=2))
+            columns, targets = [], []
     return moments
+
+
+def _spread(outputs: Batches, wanted: int) -> Iterator[Positions]:
+    """Yield positions for each batch of maps ``[n, C, *O]``, about ``wanted`` in all: every s-th in each dimension.
+
+    Neighbours in a map tell much the same, so that few positions of many images tell more than all of few. The first
+    one moves from batch to batch, so that all have their turn.
+    """
+    spatial = outputs[0].shape[2:]
+    total = sum(len(batch) for batch in outputs) * math.prod(spatial)
+    stride = math.floor((total / wanted) ** (1 / len(spatial))) if spatial else 1
+    strides = [max(1, min(stride, size)) for size in spatial]
+    for first in itertools.cycle(np.ndindex(*strides)):
+        yield tuple(slice(start, None, step) for start, step in zip(first, strides, strict=True))
 
 
 @dataclass(frozen=True)

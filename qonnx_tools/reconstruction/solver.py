@@ -13,6 +13,7 @@ All channels of all groups go through the loop side by side.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,11 @@ ROUNDING_DAMPING = 1e-2
 """The same while errors are handed on, which needs the inverse of the Gram matrix."""
 BLOCK = 128
 """Columns whose effect on the others is applied at once."""
-SWEEPS = 4
+SWEEPS = 2
 MANY = 8
 """Candidates; of more, not every one is judged."""
+ELEMENTS = 1 << 24
+"""Weights that candidates are judged with at once."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Problem:
         power = DAMPING * np.trace(gram, axis1=1, axis2=2)[:, None, None] / gram.shape[1]
         power = np.where(power > 0, power, 1.0)  # a group whose inputs are all zero keeps its weights
         return cls(gram + power * np.eye(gram.shape[1]), cross + power * weights)
+
+    def times(self, count: int) -> "Problem":
+        """Return the problem with each group's outputs ``count`` times."""
+        return Problem(self.gram, np.tile(self.cross, (1, count, 1)))
 
     def optimum(self) -> Array:
         """Return the weights of least error, off the grid."""
@@ -65,8 +72,20 @@ class Grid:
     def nearest(self, values: Array) -> Array:
         """Return the value nearest to each of ``values``, ``[G, R]`` or ``[G, R, K]``."""
         scale = self.scale.reshape(*self.scale.shape, *[1] * (values.ndim - self.scale.ndim))
-        middles = (self.levels[1:] + self.levels[:-1]) / 2
-        return np.asarray(self.levels[np.searchsorted(middles, values / scale)] * scale)
+        if self._step:
+            steps = np.rint((values / scale - self.levels[0]) / self._step)
+            return np.asarray(self.levels[np.clip(steps, 0, len(self.levels) - 1).astype(np.intp)] * scale)
+        return np.asarray(self.levels[np.searchsorted(self._middles, values / scale)] * scale)
+
+    @cached_property
+    def _step(self) -> float:
+        """The distance of the levels where it is the same everywhere, else 0."""
+        steps = np.diff(self.levels)
+        return float(steps[0]) if len(steps) and np.allclose(steps, steps[0], rtol=1e-9, atol=0) else 0.0
+
+    @cached_property
+    def _middles(self) -> Array:
+        return np.asarray((self.levels[1:] + self.levels[:-1]) / 2)
 
 
 def choose(problem: Problem, family: Family[Any], *, shared: bool = False) -> tuple[npt.NDArray[np.intp], Array]:
@@ -80,31 +99,53 @@ def choose(problem: Problem, family: Family[Any], *, shared: bool = False) -> tu
         family: the candidates, in order.
         shared: whether all channels take the same candidate.
     """
-    shape = problem.cross.shape[:2]
     levels, scales = family.levels(), family.scales()
+    channels = np.arange(scales.shape[1])
     start, order = problem.optimum(), _order(problem.gram)
     factors = _factors(problem.gram, order)
 
-    def ways(candidate: npt.NDArray[np.intp]) -> tuple[Grid, Array, Array]:
-        grid = Grid(levels, scales[candidate, np.arange(scales.shape[1])].reshape(shape))
-        return grid, round_columns(start, grid, factors, order), grid.nearest(start)
+    def ways(candidates: npt.NDArray[np.intp]) -> tuple[Problem, Grid, Array, Array]:
+        """Return the candidates ``[S, C]`` as S times as many outputs of one problem, and both roundings of them."""
+        several = problem.times(len(candidates))
+        grid = Grid(levels, _beside(scales[candidates, channels], several))
+        tiled = np.tile(start, (1, len(candidates), 1))
+        return several, grid, round_columns(tiled, grid, factors, order), grid.nearest(tiled)
 
-    def judge(candidate: npt.NDArray[np.intp]) -> Array:
-        _, *rounded = ways(candidate)
-        return np.minimum(*map(problem.error, rounded)).reshape(-1)
+    def judge(candidates: npt.NDArray[np.intp]) -> Array:
+        at_once = max(1, ELEMENTS // problem.cross.size)
+        found = []
+        for first in range(0, len(candidates), at_once):
+            several, _, *rounded = ways(candidates[first : first + at_once])
+            found.append(_apart(np.minimum(*map(several.error, rounded)), len(channels)))
+        return np.concatenate(found)
 
-    best = _best_candidate(judge, len(scales), scales.shape[1], shared=shared)
-    grid, *rounded = ways(best)
-    one, other = (descend(problem, grid, each) for each in rounded)
+    best = _best_candidate(judge, len(scales), len(channels), shared=shared)
+    twice = np.stack([best, best])
+    _, _, *rounded = ways(best[None])
+    both = problem.times(2)
+    ends = descend(both, Grid(levels, _beside(scales[twice, channels], both)), np.concatenate(rounded, axis=1))
+    one, other = np.split(ends, 2, axis=1)
     return best, np.where((problem.error(one) <= problem.error(other))[..., None], one, other)
+
+
+def _beside(values: Array, problem: Problem) -> Array:
+    """Return ``[S, C]`` as ``[G, R]`` of a problem that was repeated S times."""
+    groups, outputs = problem.cross.shape[:2]
+    return values.reshape(len(values), groups, -1).swapaxes(0, 1).reshape(groups, outputs)
+
+
+def _apart(values: Array, channels: int) -> Array:
+    """Return ``[G, R]`` of a problem that was repeated as ``[S, C]``."""
+    groups = len(values)
+    return values.reshape(groups, -1, channels // groups).swapaxes(0, 1).reshape(-1, channels)
 
 
 def _best_candidate(
     judge: Callable[[npt.NDArray[np.intp]], Array], count: int, channels: int, *, shared: bool
 ) -> npt.NDArray[np.intp]:
-    """Return the candidate with the least error for each channel; ``judge`` tells the errors of one a channel."""
+    """Return the candidate with the least error for each channel; ``judge`` tells the errors of rows of them."""
     errors = np.full((count, channels), np.inf)
-    every = np.arange(channels)
+    every = np.broadcast_to(np.arange(channels), (2, channels))
 
     def best() -> npt.NDArray[np.intp]:
         if shared:
@@ -112,14 +153,12 @@ def _best_candidate(
         return np.asarray(np.argmin(errors, axis=0))
 
     stride = 4 if count > MANY else 1
-    for candidate in range(0, count, stride):
-        errors[candidate] = judge(np.full(channels, candidate))
+    first = np.arange(0, count, stride)
+    errors[first] = judge(np.repeat(first[:, None], channels, axis=1))
     while stride > 1:
         stride //= 2
-        middle = best()
-        for side in (-stride, stride):
-            tried = np.clip(middle + side, 0, count - 1)
-            errors[tried, every] = judge(tried)
+        tried = np.clip(best() + np.array([[-stride], [stride]]), 0, count - 1)
+        errors[tried, every] = judge(tried)
     return best()
 
 

@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from qonnx_tools.graph import Model, constant_value, gs, is_constant, node_model, nodes
 from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.quantizers import quantizer_node, quantizer_of
 from qonnx_tools.runtime import session
+from qonnx_tools.topology import WEIGHTED
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 Batches = list[npt.NDArray[Any]]
 """A tensor, one array a batch of images."""
@@ -34,6 +39,7 @@ class Walk:
         self.quantized: Results = {entry: list(images)}
         self._model = model
         self._replaced = dict(replaced)
+        self._sessions: dict[bytes, ort.InferenceSession] = {}
         self._unread = Counter(tensor.name for node in model.graph.nodes for tensor in node.inputs)
 
     def __iter__(self) -> Iterator[gs.Node]:
@@ -61,25 +67,50 @@ class Walk:
         """Return a constant as the quantized network has it."""
         return np.asarray(self._replaced.get(tensor.name, constant_value(tensor)))
 
-    def run(self, node: gs.Node, fed: Mapping[str, Batches], replaced: Constants = MappingProxyType({})) -> Results:
-        """Return the outputs of ``node`` for the inputs ``fed`` by tensor name; the others are its constants."""
+    def run(
+        self,
+        node: gs.Node,
+        fed: Mapping[str, Batches],
+        replaced: Constants = MappingProxyType({}),
+        *,
+        again: bool = False,
+    ) -> Results:
+        """Return the outputs of ``node`` for the inputs ``fed`` by tensor name; the others are its constants.
+
+        ``again`` says that the same node is run with several constants: then its session is kept until the walk goes
+        on. That is quicker than another one each time, but for many images, as onnxruntime cannot pack the constants.
+        """
         constants = {
             tensor.name: np.asarray(replaced.get(tensor.name, constant_value(tensor)))
             for tensor in _given(node)
             if is_constant(tensor)
         }
+        values = {**fed, **{name: [value] for name, value in constants.items()}} if again else fed
         opsets = {DOMAIN: DOMAIN_VERSION, **self._model.opsets}
-        runner = session(node_model(node, {name: values[0] for name, values in fed.items()}, opsets, constants))
+        examples = {name: batches[0] for name, batches in values.items()}
+        runner = self._session(node_model(node, examples, opsets, {} if again else constants), again=again)
         outputs = [output.name for output in runner.get_outputs()]
         count = len(next(iter(fed.values()), [None]))
-        runs = [runner.run(outputs, {name: values[at] for name, values in fed.items()}) for at in range(count)]
+        runs = [
+            runner.run(outputs, {name: batches[at if name in fed else 0] for name, batches in values.items()})
+            for at in range(count)
+        ]
         return {name: [run[at] for run in runs] for at, name in enumerate(outputs)}
+
+    def _session(self, model: onnx.ModelProto, *, again: bool) -> "ort.InferenceSession":
+        if not again:
+            return session(model)
+        key = model.SerializeToString()
+        if key not in self._sessions:
+            self._sessions[key] = session(model)
+        return self._sessions[key]
 
     def _compute(self, node: gs.Node, known: Results, replaced: Constants) -> None:
         fed = {tensor.name: known[tensor.name] for tensor in _given(node) if not is_constant(tensor)}
-        known.update(self.run(node, fed, replaced))
+        known.update(self.run(node, fed, replaced, again=node.op not in WEIGHTED))
 
     def _drop(self, node: gs.Node) -> None:
+        self._sessions.clear()
         for tensor in node.inputs:
             self._unread[tensor.name] -= 1
             if not self._unread[tensor.name]:

@@ -1,8 +1,9 @@
 """Options for single layers and tensors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from typing import Any, get_type_hints
 
 from qonnx_tools.errors import ConfigError
@@ -27,9 +28,15 @@ class Override:
             raise ConfigError(f"override '{text}' is not PATTERN:option=value[,option=value]")
         return cls(pattern, {name.strip().replace("-", "_"): value.strip() for name, _, value in pairs})
 
-    def matches(self, names: Iterable[str]) -> bool:
+    def matches(self, names: Collection[str]) -> bool:
         """Whether one of ``names`` is the pattern or matches it."""
-        return any(name == self.pattern or fnmatchcase(name, self.pattern) for name in names)
+        if self.pattern in names:
+            return True
+        return self._is_glob and any(fnmatchcase(name, self.pattern) for name in names)
+
+    @cached_property
+    def _is_glob(self) -> bool:
+        return any(sign in self.pattern for sign in "*?[")
 
 
 def options_for(scheme: Any, overrides: Iterable[Override], names: Iterable[str]) -> dict[str, Any]:
@@ -50,8 +57,13 @@ def check_overrides(overrides: Iterable[Override], names: Iterable[str]) -> None
             raise ConfigError(f"override '{override.pattern}' matches no layer and no tensor of the model")
 
 
+@cache
+def _hints(scheme: type) -> dict[str, Any]:
+    return get_type_hints(scheme)
+
+
 def _typed(scheme: Any, name: str, value: str) -> Any:
-    hints = get_type_hints(type(scheme))
+    hints = _hints(scheme.__class__)
     if name not in hints or name in FOR_ALL:
         raise ConfigError(f"option {name.replace('_', '-')} cannot be set for single layers of scheme {scheme.name}")
     if hints[name] is not int:

@@ -29,6 +29,8 @@ from qonnx_tools.topology import WEIGHTED, macs_of
 
 WALKS = 2
 """Times that a walk computes the network."""
+NEGLIGIBLE = 1e-4
+"""Nats on the images measured on; what the widths above one of such damage do is not measured."""
 Floats = npt.NDArray[np.float32]
 Widths = Iterator[tuple[int, dict[str, Any]]]
 """A width, and what it makes of tensors or constants, by name."""
@@ -93,23 +95,27 @@ class _Pass:
         places = _places(self._model, wanted)
         for at, node in chain([(-1, None)], enumerate(self._walk)):
             for choice, tensor in places.get(node.name if node else "", ()):
-                self._add(found[choice.key], self._results(node, choice, tensor), at)
+                self._add(found[choice.key], choice, self._results(node, choice, tensor), at)
                 left[choice.key] -= 1
                 if not left[choice.key]:
                     yield choice.key, found[choice.key]
 
-    def _add(self, damage: Damage, results: Widths, at: int) -> None:
-        """Add the damage of each of ``results`` in place of what the node ``at`` makes."""
+    def _add(self, damage: Damage, choice: Choice, results: Widths, at: int) -> None:
+        """Add the damage of each of ``results``, ascending widths of ``choice``, in place of what node ``at`` makes."""
         behind = self._order[at + 1 :]
         needed = {tensor.name for each in behind for tensor in each.inputs}
         needed |= {tensor.name for tensor in self._model.graph.outputs}
         live = {name: self._told_of(name) for name in self._walk.trained if name in needed}
         tail = self._tail(behind)
         share = sum(self._macs[at + 1 :]) / max(sum(self._macs), 1)
+        measured: dict[int, float] = {}
         for width, values in results:
-            difference = divergence(self._reference, tail.run({**live, **values}))
-            damage.widths[width] = damage.widths.get(width, 0.0) + max(0.0, difference)
+            measured[width] = max(0.0, divergence(self._reference, tail.run({**live, **values})))
             damage.inferences += share * self._images
+            if measured[width] < NEGLIGIBLE:
+                break
+        for width, found in extended(measured, choice.widths).items():
+            damage.widths[width] = damage.widths.get(width, 0.0) + found
 
     def _results(self, node: gs.Node | None, choice: Choice, tensor: str) -> Widths:
         """Yield each width, and the values of ``tensor``, or those of the outputs of ``node``, with it."""
@@ -119,13 +125,14 @@ class _Pass:
             for width in choice.widths:
                 plan = self._plan_with(ACTIVATION, width).tensors[tensor]
                 quantizer = quantizer_node(detached(exact), rounded, rounded.name, plan)
-                yield width, {tensor: self._walk.run(quantizer, {tensor: self._told_of(tensor)})[rounded.name]}
+                results = self._walk.run(quantizer, {tensor: self._told_of(tensor)}, again=True)
+                yield width, {tensor: results[rounded.name]}
             return
         read = [each for each in node.inputs if not each.is_empty()]
         fed = {each.name: self._told_of(each.name) for each in read if not is_constant(each)}
         trained = {each.name: constant_value(each) for each in read if is_constant(each)}
         for width, values in self._constants_of(node, choice, tensor):
-            yield width, self._walk.run(node, fed, trained | values)
+            yield width, self._walk.run(node, fed, trained | values, again=True)
 
     def _constants_of(self, node: gs.Node, choice: Choice, tensor: str) -> Widths:
         """Yield each width, and what it makes of the constants of ``node``; weights are fitted to its outputs."""
@@ -205,6 +212,13 @@ def _macs(node: gs.Node) -> int:
     if node.op not in WEIGHTED or not is_constant(node.inputs[1]):
         return 0
     return macs_of(node, tuple(node.inputs[1].shape)) or 0
+
+
+def extended(measured: Mapping[int, float], widths: Iterable[int]) -> dict[int, float]:
+    """Return ``measured`` with the ``widths`` above it: a bit halves the error, and quarters its square."""
+    last = max(measured)
+    above = {width: measured[last] / 4 ** (width - last) for width in widths if width > last}
+    return {**measured, **above}
 
 
 def divergence(reference: Batches, found: Batches) -> float:

@@ -1,10 +1,10 @@
 """From what each width does alone to the cheapest plan that keeps the accuracy: joint measurements, few of them.
 
 The integer program is solved for budgets on the added-up damage. Damages do not add up where widths are small, so the
-plans are measured. A rough measurement, whose weights are fitted to few images, finds by bisection about where the loss
-becomes too large; the exact one goes on from there, in strides that double, and then halve. Between the best plan and
-the next one, which loses too much, the steps are taken in order of what they save for their damage, and the most of
-them that keep the loss are found by bisection, too.
+plans are measured. A rough measurement, whose weights are fitted to few images, finds about where the loss becomes too
+large, in strides that double, and then halve; the exact one goes on from there in the same way. Between the best plan
+and the next one, which loses too much, the steps are taken in order of what they save for their damage, and the most
+of them that keep the loss are found by bisection, too.
 """
 
 import math
@@ -18,6 +18,8 @@ LEAST_BUDGET = 1e-4
 """The smallest budget on the sum of damages, in nats."""
 STEP = 2**0.25
 """Between two budgets."""
+FIRST_STRIDE = 4
+"""Of the rough measurements, from the budget that is as many nats as the loss allowed is a share of the images."""
 LEAST_GAIN = 0.04
 """Share of the cost that the next plan must save for steps towards it to be looked at."""
 
@@ -44,8 +46,8 @@ def descend(program: Program, rough: Loss, exact: Loss, most: float) -> dict[str
         widths = rungs.widths(rung)
         return widths is None or loss(widths) <= most  # a budget that no widths meet is too small
 
-    start, _ = _bisected(-1, rungs.count, lambda rung: keeps(rough, rung))
-    good, bad = _from(start, rungs.count, lambda rung: keeps(exact, rung))
+    about, _ = _from(rungs.nearest(most), rungs.count, lambda rung: keeps(rough, rung), FIRST_STRIDE)
+    good, bad = _from(about, rungs.count, lambda rung: keeps(exact, rung))
     best = rungs.widths(good) if good >= 0 else None
     worse = rungs.widths(bad) if bad < rungs.count else None
     if best is None:
@@ -55,10 +57,13 @@ def descend(program: Program, rough: Loss, exact: Loss, most: float) -> dict[str
     return _between(best, worse, program, exact, most)
 
 
-def _from(start: int, count: int, keeps: Callable[[int], bool]) -> tuple[int, int]:
-    """Return neighbours of which ``keeps`` says yes and no, looked for near ``start``; -1 is a yes, ``count`` a no."""
-    good, bad, stride = -1, count, 1
-    at = max(start, 0)
+def _from(start: int, count: int, keeps: Callable[[int], bool], stride: int = 1) -> tuple[int, int]:
+    """Return neighbours of which ``keeps`` says yes and no, looked for near ``start``; -1 is a yes, ``count`` a no.
+
+    ``stride`` is the first step, which doubles.
+    """
+    good, bad = -1, count
+    at = min(max(start, 0), count - 1)
     while good < at < bad:
         if keeps(at):
             good, at = at, at + stride
@@ -89,6 +94,10 @@ class _Rungs:
         self._known: dict[int, dict[str, int] | None] = {}
         span = max(program.most_damage - program.least_damage, LEAST_BUDGET)
         self.count = math.ceil(math.log(span / LEAST_BUDGET, STEP)) + 1
+
+    def nearest(self, budget: float) -> int:
+        """Return the rung of about this budget."""
+        return round(math.log(max(budget, LEAST_BUDGET) / LEAST_BUDGET, STEP))
 
     def widths(self, rung: int) -> dict[str, int] | None:
         """Return the cheapest widths of a budget, or None where none meet it and the limits."""

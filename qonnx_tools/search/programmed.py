@@ -22,8 +22,9 @@ DAMAGE_IMAGES = 128
 FITTED_IMAGES = 1024
 """That the weights whose damage is measured are fitted to."""
 DAMAGE_BATCH = 64
-FEW_IMAGES, MANY_IMAGES = 512, 2048
-"""That weights are fitted to in rough and in exact measurements; in the plan at the end they are all for tuning."""
+FEW_IMAGES, MANY_IMAGES = 256, 2048
+"""That weights are fitted to in rough and in exact measurements; in the plan at the end they are all for tuning, which
+the exact ones take, too, where those are hardly more."""
 TASKS = 8
 """Parts that the choices are measured in by workers: each part computes the network once."""
 
@@ -38,7 +39,8 @@ def search_by_program(task: Task) -> list[Measured]:
         task.report(task.state(list(joint.measured.values())), len(joint.measured), 0)
         return measured.loss
 
-    exact = partial(loss, MANY_IMAGES)
+    tuning = len(task.parts.tuning)
+    exact = partial(loss, MANY_IMAGES if tuning > 2 * MANY_IMAGES else tuning)
     exact(descend(program, partial(loss, FEW_IMAGES), exact, task.most))
     return list(joint.measured.values())
 
