@@ -40,6 +40,7 @@ enum class ElementType : std::int32_t {
   kInt16 = 5,
   kInt32 = 6,
   kInt64 = 7,
+  kBool = 9,
   kDouble = 11,
 };
 

@@ -4,7 +4,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include "codec/channel_round_trip.h"
 #include "codec/feature_map_planes.h"
+#include "codec/value_of.h"
 #include "core/scratch.h"
 #include "kernels/context_coder.h"
 #include "kernels/median_edge.h"
@@ -192,18 +194,6 @@ bool Decode(const ReadStream& read, Workspace<Value>& work) {
   return range.left == front && range.states[0] == kLowestState && range.states[1] == kLowestState;
 }
 
-// Calls body with a number of the type in which no valid map of this coding overflows.
-template <typename Body>
-CodecStatus WithValue(const FeatureMapCoding& coding, Body body) {
-  const std::size_t bytes = ElementBytes(coding.element);
-  if (bytes == 4) return body(std::int64_t{});
-  // Quantization can double coefficients, and three levels of 5/3 then leave 16 bits.
-  const bool large = coding.levels == 3 && coding.step != kStepUnit &&
-                     coding.transform == static_cast<int>(Transform::kLeGall);
-  if (bytes == 2 || large) return body(std::int32_t{});
-  return body(std::int16_t{});
-}
-
 }  // namespace
 
 std::size_t LargestStream(const FeatureMapCoding& coding) {
@@ -246,16 +236,16 @@ CodecStatus DecodeFeatureMap(const ReadStream& read, void* codes) {
 
 CodecStatus RoundTripFeatureMap(const FeatureMapCoding& coding, const void* codes, void* decoded) {
   if (!IsValid(coding)) return CodecStatus::kArgument;
-  return WithValue(coding, [&]<typename Value>(Value) {
-    Workspace<Value> work(coding, 0);
-    if (!Forward(coding, work.bands, codes, work.planes, work.scratch)) {
+  const ChannelRoundTrip round_trip(coding);
+  const std::size_t bytes = ShapeOf(coding).area() * ElementBytes(coding.element);
+  for (std::size_t c = 0; c < static_cast<std::size_t>(coding.channels); ++c) {
+    const bool drops = coding.dropped != nullptr && coding.dropped[c] != 0;
+    if (!round_trip.TryRun(static_cast<const char*>(codes) + c * bytes, drops,
+                           static_cast<char*>(decoded) + c * bytes)) {
       return CodecStatus::kOutsideFormat;
     }
-    work.Drop();
-    work.FillIn();
-    Inverse(coding, work.bands, work.planes, decoded, work.scratch);
-    return CodecStatus::kGood;
-  });
+  }
+  return CodecStatus::kGood;
 }
 
 }  // namespace qonnx_tools

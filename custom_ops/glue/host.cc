@@ -34,6 +34,8 @@ const char* TypeName(ort::ElementType type) {
       return "int32";
     case ort::ElementType::kInt64:
       return "int64";
+    case ort::ElementType::kBool:
+      return "bool";
     case ort::ElementType::kDouble:
       return "float64";
     case ort::ElementType::kUndefined:

@@ -25,6 +25,7 @@ double FirstElement(const Tensor& tensor, const char* name) {
       return *static_cast<const std::int32_t*>(tensor.data);
     case ort::ElementType::kInt64:
       return static_cast<double>(*static_cast<const std::int64_t*>(tensor.data));
+    case ort::ElementType::kBool:
     case ort::ElementType::kUndefined:
       break;
   }

@@ -127,6 +127,11 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
     window = {"kernel_shape": [2, 2], "strides": [1, 2], "pads": [1, 0, 0, 1]} if source.random() < 0.5 else {}
     multiplier = np.asarray(source.randint(-(2**31), 2**31 - 1), np.int32)
     lefts = [np.asarray(source.randint(0, 62), np.int64) for _ in range(2)]
+    wavelet = source.random() < 0.7
+    transform = {"transform": source.randint(0, 1) + 2 * wavelet, "levels": wavelet * source.randint(1, 3)}
+    whole = {"to": int(helper.np_dtype_to_tensor_dtype(x.dtype)), "signed": int(x.dtype.kind == "i")}
+    whole |= {"bits": 8 * x.dtype.itemsize}
+    mask = np.array([wavelet and source.random() < 0.5 for _ in range(source.choice((1, 4)))])
     cases: dict[str, tuple[Inputs, dict[str, Any]]] = {
         "Quantize": ([floats, np.asarray(source.randint(-64, 126))], output(source)),
         "Dequantize": ([x, np.asarray(source.randint(-64, 126))], {}),
@@ -154,6 +159,7 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
                 "to": int(helper.np_dtype_to_tensor_dtype(x.dtype)),
             },
         ),
+        "FeatureMapRoundTrip": ([x, np.asarray(source.randint(16, 99)), mask], transform | whole),
         "Lookup": ([x, table], {"input_bits": bits, "input_signed": source.randint(0, 1), "to": to}),
     }
     return cases[op]
@@ -167,7 +173,7 @@ MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
 SIMPLE = (
     *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
     *("FixedAdd", "FixedMul", "FixedAveragePool", "FixedMaxPool", "Lookup"),
-    "LogRequantize",
+    *("LogRequantize", "FeatureMapRoundTrip"),
 )
 
 

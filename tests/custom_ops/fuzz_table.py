@@ -116,6 +116,8 @@ def consistent(source: random.Random, op: Op) -> dict[str, Any]:
     }
     values |= {"conv_bits": source.randint(0, 31), "conv_signed": source.randint(0, 1), "conv_narrow": 0}
     values |= {"conv_rounding": source.randint(0, 5)}
+    transform = source.randint(0, 3)
+    values |= {"transform": transform, "levels": source.randint(1, 3) if transform > 1 else 0}
     return {wanted.name: values[wanted.name] for wanted in op.attributes if wanted.name in values}
 
 

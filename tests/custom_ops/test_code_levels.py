@@ -18,7 +18,7 @@ def test_level(level):
     if level == [each for each in LEVELS if not lacks(each)][-1]:
         pytest.skip(f"{level} is the level of this CPU, at which these tests run without being told")
     names = ("weighted_ops", "convolution_add", "log_weights", "convolution_shapes", "depthwise", "code_ops")
-    tests = [str(HERE / f"test_{name}.py") for name in (*names, "narrow_elements", "epilogue")]
+    tests = [str(HERE / f"test_{name}.py") for name in (*names, "narrow_elements", "epilogue", "feature_map_ops")]
     environment = {**os.environ, "QONNX_TOOLS_SIMD": level, "QONNX_TOOLS_TEST_SEED": "1"}
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=HERE.parent.parent)
