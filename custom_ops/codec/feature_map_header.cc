@@ -108,6 +108,26 @@ void SealStream(std::uint8_t* stream, std::size_t size) {
   std::memcpy(stream + sizeof kMagic, &checksum, sizeof checksum);
 }
 
+CodecStatus FindEnd(const std::uint8_t* stream, std::size_t size, std::size_t& length) {
+  if (size < sizeof kMagic || std::memcmp(stream, kMagic, sizeof kMagic) != 0) {
+    return CodecStatus::kNoStream;
+  }
+  if (size < kCheckedFrom + 3) return CodecStatus::kDamaged;
+  const std::uint8_t* at = stream + kCheckedFrom;
+  const std::uint8_t* const end = stream + size;
+  if ((at[0] & 63) != kVersion) return CodecStatus::kVersion;
+  const bool mask = at[1] >> 7 != 0;
+  at += 3;
+  std::int64_t channels = 0, height = 0, width = 0, step = 0, payload = 0;
+  for (std::int64_t* const number : {&channels, &height, &width, &step, &payload}) {
+    if (!ReadNumber(at, end, *number)) return CodecStatus::kDamaged;
+  }
+  const std::size_t rest = (mask ? MaskBytes(channels) : 0) + static_cast<std::size_t>(payload);
+  if (static_cast<std::size_t>(end - at) < rest) return CodecStatus::kDamaged;
+  length = static_cast<std::size_t>(at - stream) + rest;
+  return CodecStatus::kGood;
+}
+
 CodecStatus ReadHeader(const std::uint8_t* stream, std::size_t size, std::int64_t limit,
                        ReadStream& read) {
   if (size < sizeof kMagic || std::memcmp(stream, kMagic, sizeof kMagic) != 0) {

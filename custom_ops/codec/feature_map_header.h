@@ -69,6 +69,10 @@ std::vector<std::size_t> KeptChannels(const FeatureMapCoding& coding);
 std::uint8_t* WriteHeader(const FeatureMapCoding& coding, std::size_t payload, std::uint8_t* to);
 void SealStream(std::uint8_t* stream, std::size_t size);
 
+// Finds where the stream at the front of `size` bytes ends, by what its header says; the rest of it
+// is not checked.
+CodecStatus FindEnd(const std::uint8_t* stream, std::size_t size, std::size_t& length);
+
 struct ReadStream {
   FeatureMapCoding coding;  // dropped points into the vector below, or is null
   std::vector<std::uint8_t> dropped;

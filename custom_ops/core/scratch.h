@@ -20,6 +20,7 @@ enum class ScratchUse {
   kRow,
   kCodes,
   kFeatureMap,
+  kStream,
   kCount
 };
 

@@ -39,6 +39,22 @@ class SessionWorkers final : public Workers {
   const ort::KernelContext* context_;
 };
 
+class NodeOutput final : public Output {
+ public:
+  explicit NodeOutput(ort::KernelContext* context) : context_(context) {}
+
+  void* Allocate(const Shape& shape) const override {
+    ort::Value* value = nullptr;
+    Check(Host().KernelContext_GetOutput(context_, 0, shape.dims.data(), shape.rank, &value));
+    void* y = nullptr;
+    Check(Host().GetTensorMutableData(value, &y));
+    return y;
+  }
+
+ private:
+  ort::KernelContext* context_;
+};
+
 // The element type behind a type that the caller owns; undefined if it is no tensor type.
 ort::ElementType ElementTypeOf(ort::TypeInfo* info) {
   ort::ElementType type = ort::ElementType::kUndefined;
@@ -59,6 +75,13 @@ ort::ElementType InputType(const ort::KernelInfo* info, std::size_t index) {
 }
 
 }  // namespace
+
+void ShapedKernel::Compute(std::span<const Tensor> inputs, const Output& y,
+                           const Workers& workers) const {
+  const Shape shape = OutputShape(inputs);
+  void* const to = y.Allocate(shape);
+  if (shape.Count() > 0) Run(inputs, to, workers);
+}
 
 CodeNode::CodeNode(const OpDefinition& op, const ort::KernelInfo* info)
     : op_(op), name_(NodeName(info)) {
@@ -151,13 +174,7 @@ void CodeNode::Run(ort::KernelContext* context) const {
   std::unique_ptr<CodeKernel> local;
   if (!kernel_) local = code_op_->Prepare(all);
   const CodeKernel& kernel = kernel_ ? *kernel_ : *local;
-  const Shape shape = kernel.OutputShape(all);
-  ort::Value* value = nullptr;
-  Check(Host().KernelContext_GetOutput(context, 0, shape.dims.data(), shape.rank, &value));
-  if (shape.Count() == 0) return;
-  void* y = nullptr;
-  Check(Host().GetTensorMutableData(value, &y));
-  kernel.Run(all, y, SessionWorkers(context));
+  kernel.Compute(all, NodeOutput(context), SessionWorkers(context));
 }
 
 }  // namespace qonnx_tools

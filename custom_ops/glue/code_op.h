@@ -14,10 +14,29 @@
 
 namespace qonnx_tools {
 
+// Where a kernel writes y.
+class Output {
+ public:
+  virtual ~Output() = default;
+  // Memory for y of this shape and the output type; to be asked for once.
+  virtual void* Allocate(const Shape& shape) const = 0;
+};
+
 // Parameters in the form that the kernels take, ready for any data inputs.
 class CodeKernel {
  public:
   virtual ~CodeKernel() = default;
+  // Raises Error if the data inputs do not fit the parameters or each other.
+  virtual void Compute(std::span<const Tensor> inputs, const Output& y,
+                       const Workers& workers) const = 0;
+};
+
+// A kernel whose inputs' shapes say that of y.
+class ShapedKernel : public CodeKernel {
+ public:
+  void Compute(std::span<const Tensor> inputs, const Output& y, const Workers& workers) const final;
+
+ private:
   // Raises Error if the data inputs do not fit the parameters or each other.
   virtual Shape OutputShape(std::span<const Tensor> inputs) const = 0;
   // Computes all of y, which has the output type and shape and at least one element.

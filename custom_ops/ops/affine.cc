@@ -12,7 +12,7 @@
 namespace qonnx_tools {
 namespace {
 
-class AffineKernel final : public CodeKernel {
+class AffineKernel final : public ShapedKernel {
  public:
   // Parameters of shape `shape`, which broadcasts to x; with `axis` they are [C] along it.
   AffineKernel(Carrier x, const OutputFormat& format, const ChannelParameters& parameters,

@@ -12,7 +12,7 @@
 namespace qonnx_tools {
 namespace {
 
-class AveragePoolKernel final : public CodeKernel {
+class AveragePoolKernel final : public ShapedKernel {
  public:
   AveragePoolKernel(const std::optional<Window>& window, Carrier x, const OutputFormat& format,
                     std::int64_t multiplier, std::int64_t shift)

@@ -33,7 +33,7 @@ struct Product {
 };
 
 template <typename Operation>
-class BinaryKernel final : public CodeKernel {
+class BinaryKernel final : public ShapedKernel {
  public:
   BinaryKernel(const Operation& operation, Carrier a, Carrier b, const OutputFormat& format,
                const Tensor& shift)

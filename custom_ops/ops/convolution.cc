@@ -57,7 +57,7 @@ class LogConvolution final : public ConvolutionPlan {
   Convolution convolution_;
 };
 
-class ConvolutionKernel final : public CodeKernel {
+class ConvolutionKernel final : public ShapedKernel {
  public:
   ConvolutionKernel(const Window& window, const ConvolutionGeometry& geometry, bool adds,
                     std::unique_ptr<ConvolutionPlan> plan)

@@ -16,7 +16,7 @@ namespace {
 const CodeElementsTable& Kernels() { return AtSelectedLevel<CodeElementsTable>(); }
 
 // Elementwise, with one parameter that broadcasts to x.
-class EncodingKernel : public CodeKernel {
+class EncodingKernel : public ShapedKernel {
  public:
   explicit EncodingKernel(const Shape& parameters) : parameters_(parameters) {}
 

@@ -16,8 +16,7 @@ FeatureMapCoding ReadMapFormat(const Attributes& attributes) {
   return coding;
 }
 
-FeatureMapCoding ReadTransform(const Attributes& attributes) {
-  FeatureMapCoding coding = ReadMapFormat(attributes);
+void ReadTransform(const Attributes& attributes, FeatureMapCoding& coding) {
   coding.transform = attributes.IntWithin("transform", 0, static_cast<int>(Transform::kLeGall));
   const bool wavelet = HasWavelet(coding);
   coding.levels = attributes.IntWithin("levels", 0, 3, 0);
@@ -26,7 +25,6 @@ FeatureMapCoding ReadTransform(const Attributes& attributes) {
                 "; attribute 'transform' " + std::to_string(coding.transform) +
                 (wavelet ? " takes 1 to 3" : " takes 0"));
   }
-  return coding;
 }
 
 void CheckStep(const Tensor& step) {

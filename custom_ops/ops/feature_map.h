@@ -13,8 +13,8 @@ inline constexpr ort::ElementType kBoolType[] = {ort::ElementType::kBool};
 
 // Attributes bits, signed, narrow and to, as a coding without transform or shape.
 FeatureMapCoding ReadMapFormat(const Attributes& attributes);
-// The same, with transform and levels.
-FeatureMapCoding ReadTransform(const Attributes& attributes);
+// Attributes transform and levels.
+void ReadTransform(const Attributes& attributes, FeatureMapCoding& coding);
 
 inline Carrier CarrierOf(const FeatureMapCoding& coding) {
   return static_cast<Carrier>(coding.element);

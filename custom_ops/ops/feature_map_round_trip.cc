@@ -26,7 +26,7 @@ std::array<std::uint8_t, kBytes> TableOf(FeatureMapCoding coding, std::int32_t s
   return table;
 }
 
-class RoundTripKernel final : public CodeKernel {
+class RoundTripKernel final : public ShapedKernel {
  public:
   RoundTripKernel(const FeatureMapCoding& coding, const MapParameters& parameters)
       : coding_(coding),
@@ -74,7 +74,9 @@ class RoundTripKernel final : public CodeKernel {
 
 class FeatureMapRoundTrip final : public CodeOp {
  public:
-  explicit FeatureMapRoundTrip(const Attributes& attributes) : coding_(ReadTransform(attributes)) {}
+  explicit FeatureMapRoundTrip(const Attributes& attributes) : coding_(ReadMapFormat(attributes)) {
+    ReadTransform(attributes, coding_);
+  }
   ort::ElementType OutputType() const override { return TypeOf(CarrierOf(coding_)); }
 
   void CheckParameter(std::size_t input, const Tensor& tensor) const override {

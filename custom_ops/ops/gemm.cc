@@ -12,7 +12,7 @@
 namespace qonnx_tools {
 namespace {
 
-class GemmKernel : public CodeKernel {
+class GemmKernel : public ShapedKernel {
  public:
   GemmKernel(std::size_t channels, std::size_t depth)
       : channels_(static_cast<std::int64_t>(channels)), depth_(depth) {}

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kMostBits = 8;
 
-class LogRequantizeKernel final : public CodeKernel {
+class LogRequantizeKernel final : public ShapedKernel {
  public:
   // 2^steps - 1 thresholds.
   LogRequantizeKernel(Carrier x, Carrier y, const Tensor& thresholds, int steps, bool is_signed)

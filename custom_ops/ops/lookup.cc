@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMostBits = 16;
 
-class LookupKernel final : public CodeKernel {
+class LookupKernel final : public ShapedKernel {
  public:
   LookupKernel(Carrier x, const Tensor& table, std::int32_t low, std::int32_t high)
       : x_(x),

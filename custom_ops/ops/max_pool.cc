@@ -13,7 +13,7 @@
 namespace qonnx_tools {
 namespace {
 
-class MaxPoolKernel final : public CodeKernel {
+class MaxPoolKernel final : public ShapedKernel {
  public:
   MaxPoolKernel(const Window& window, Carrier carrier) : window_(window), carrier_(carrier) {}
 

@@ -162,6 +162,36 @@ def _kinds(
     return ELEMENTS[element], form, shape, coding
 
 
+def split_streams(streams: bytes) -> list[bytes]:
+    """Return streams that lie one behind the other; ``DataError`` where one begins or ends as none does."""
+    found = []
+    while streams:
+        end = _end_of(streams)
+        found.append(streams[:end])
+        streams = streams[end:]
+    return found
+
+
+def _end_of(streams: bytes) -> int:
+    """Return where the first stream ends, by what its header says; the rest of it is not checked."""
+    if streams[:2] != MAGIC:
+        raise DataError("this is no compressed feature map: it does not begin with 'QF'")
+    position = CHECKED_FROM + 3
+    if len(streams) < position:
+        raise DataError("the stream ends too early; it is damaged")
+    if streams[CHECKED_FROM] & 63 != VERSION:
+        raise DataError(f"the stream is of version {streams[CHECKED_FROM] & 63}; this decoder reads version {VERSION}")
+    mask = streams[CHECKED_FROM + 1] >> 7
+    numbers = []
+    for _ in range(5):
+        number, position = _read_number(streams, position)
+        numbers.append(number)
+    end = position + (numbers[0] + 7) // 8 * mask + numbers[-1]
+    if end > len(streams):
+        raise DataError("the stream ends too early; it is damaged")
+    return end
+
+
 def fits(form: FixedPoint, element: np.dtype[np.integer]) -> bool:
     """Whether an element type holds all codes of a format."""
     low, high = form.code_range

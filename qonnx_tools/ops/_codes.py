@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ class CodesOp(Op):
     """An op whose output are codes in the element type ``to``, shaped like its first input."""
 
     domains = (DOMAIN,)
-    output_types = CODES
+    output_types: ClassVar[tuple[str, ...]] = CODES
 
     def stand_in(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         return [cast_to(node, node.input[:1])]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
@@ -84,6 +85,7 @@ def codes_model(
 
     The first ``data`` inputs, or all but those in ``constant``, are graph inputs.
     """
+    kind = onnx.TensorProto.UINT8 if op == "FeatureMapEncode" else attributes.get("to", onnx.TensorProto.FLOAT)
     names = ["" if value is None else f"i{position}" for position, value in enumerate(inputs)]
     given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
     fixed = set(names[data:]) if constant is None else {names[position] for position in constant}
@@ -95,7 +97,7 @@ def codes_model(
         ],
         "one_node",
         [helper.make_tensor_value_info(n, element(v.dtype), v.shape) for n, v in given.items() if n not in fixed],
-        [helper.make_tensor_value_info("y", attributes.get("to", 1), None)],
+        [helper.make_tensor_value_info("y", kind, None)],
         [numpy_helper.from_array(value, name) for name, value in given.items() if name in fixed],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(PROJECT, 1)]

@@ -9,6 +9,9 @@ import numpy as np
 from fuzz_case import Case, main, one_node
 from onnx import helper
 
+from qonnx_tools.arithmetic.bitstream import Coder, Coding, Transform
+from qonnx_tools.arithmetic.coding import encode
+
 Inputs = list[np.ndarray | None]
 DTYPES = (np.uint8, np.int8, np.uint16, np.int16)
 WRONG_DTYPES = (np.float32, np.int64, np.int32, np.bool_, np.float64, np.uint32, np.str_)
@@ -105,6 +108,20 @@ def convolution_add(source: random.Random, kind: str) -> tuple[Inputs, dict[str,
     return [x, w, *rest, residual, *shifts], attributes | inner
 
 
+def streams(source: random.Random) -> tuple[Inputs, dict[str, Any]]:
+    """Compressed maps, one of them perhaps damaged."""
+    maps = codes(source, (source.randint(0, 3), 4, 5, 6))
+    coder = source.choice(list(Coder))
+    chosen = Coding(Transform.HAAR, coder, 2, 2) if source.random() < 0.5 else Coding(Transform.PREDICTIVE, coder)
+    found = bytearray(b"".join(encode(each, chosen) for each in maps))
+    if found and source.random() < 0.6:
+        at = source.randrange(len(found))
+        found[at : at + source.randint(0, 3)] = source.randbytes(source.randint(0, 3))
+    described = {"to": int(helper.np_dtype_to_tensor_dtype(maps.dtype)), "signed": int(maps.dtype.kind == "i")}
+    described |= {"bits": 8 * maps.dtype.itemsize, "shape": [4, 5, 6]}
+    return [np.frombuffer(bytes(found), np.uint8)], described
+
+
 def gemm(source: random.Random, kind: str) -> tuple[Inputs, dict[str, Any]]:
     """A matrix product."""
     depth, out, transposed = source.randint(1, 90), source.randint(1, 90), source.randint(0, 1)
@@ -131,6 +148,7 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
     transform = {"transform": source.randint(0, 1) + 2 * wavelet, "levels": wavelet * source.randint(1, 3)}
     whole = {"to": int(helper.np_dtype_to_tensor_dtype(x.dtype)), "signed": int(x.dtype.kind == "i")}
     whole |= {"bits": 8 * x.dtype.itemsize}
+    step = np.asarray(source.randint(16, 99))
     mask = np.array([wavelet and source.random() < 0.5 for _ in range(source.choice((1, 4)))])
     cases: dict[str, tuple[Inputs, dict[str, Any]]] = {
         "Quantize": ([floats, np.asarray(source.randint(-64, 126))], output(source)),
@@ -159,7 +177,8 @@ def simple(source: random.Random, op: str) -> tuple[Inputs, dict[str, Any]]:
                 "to": int(helper.np_dtype_to_tensor_dtype(x.dtype)),
             },
         ),
-        "FeatureMapRoundTrip": ([x, np.asarray(source.randint(16, 99)), mask], transform | whole),
+        "FeatureMapRoundTrip": ([x, step, mask], transform | whole),
+        "FeatureMapEncode": ([x, step, mask], transform | whole | {"coder": source.randint(0, 2)}),
         "Lookup": ([x, table], {"input_bits": bits, "input_signed": source.randint(0, 1), "to": to}),
     }
     return cases[op]
@@ -169,11 +188,11 @@ MAKERS: dict[str, Callable[[random.Random], tuple[Inputs, dict[str, Any]]]] = {
     f"{kind}{op}": partial(made, kind=kind)
     for kind in ("Fixed", "Shift", "Log")
     for op, made in (("Conv", convolution), ("Gemm", gemm), ("ConvAdd", convolution_add))
-}
+} | {"FeatureMapDecode": streams}
 SIMPLE = (
     *("Quantize", "Dequantize", "LogQuantize", "LogDequantize", "Affine", "Requantize"),
     *("FixedAdd", "FixedMul", "FixedAveragePool", "FixedMaxPool", "Lookup"),
-    *("LogRequantize", "FeatureMapRoundTrip"),
+    *("LogRequantize", "FeatureMapRoundTrip", "FeatureMapEncode"),
 )
 
 
@@ -199,12 +218,12 @@ def spoil(source: random.Random, inputs: Inputs, attributes: dict[str, Any]) -> 
             del attributes[name]
         else:
             attributes[name] = source.choice(WRONG_ATTRIBUTES)
-    elif source.random() < 0.8:
+    elif inputs and source.random() < 0.8:
         at = source.randrange(len(inputs))
         inputs[at] = spoil_input(source, inputs[at])
     elif source.random() < 0.5:
         inputs.append(np.int64(1))
-    else:
+    elif inputs:
         inputs.pop()
 
 
@@ -218,7 +237,7 @@ def draw(source: random.Random) -> Case:
     given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True) if value is not None}
     data = {0, 1} if op in ("FixedAdd", "FixedMul") else {0, 6} if op.endswith("ConvAdd") else {0}
     fixed = {name for at, name in enumerate(names) if source.random() < (0.03 if at in data else 0.85)}
-    to = attributes.get("to", 1)
+    to = 2 if op == "FeatureMapEncode" else attributes.get("to", 1)
     declared = to if isinstance(to, int) and 0 < to < 12 and source.random() < 0.9 else source.choice((1, 2, 3, 6, 7))
     node = helper.make_node(op, names, ["y"], name="n", domain="qonnx_tools.ops", **attributes)
     return one_node(source, node, given, fixed, declared)

@@ -118,6 +118,7 @@ def consistent(source: random.Random, op: Op) -> dict[str, Any]:
     values |= {"conv_rounding": source.randint(0, 5)}
     transform = source.randint(0, 3)
     values |= {"transform": transform, "levels": source.randint(1, 3) if transform > 1 else 0}
+    values |= {"coder": source.randint(0, 2), "shape": [4, 6, 5]}
     return {wanted.name: values[wanted.name] for wanted in op.attributes if wanted.name in values}
 
 

@@ -1,6 +1,7 @@
 """The kernels of the ops of compressed feature maps equal their references; what cannot be computed is refused."""
 
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from qonnx_tools import ops
+from qonnx_tools.errors import QonnxToolsError
+from qonnx_tools.ops._codes import target_of
 
 TABLE = {name: op for (domain, name), op in ops.op_table().items() if domain == ops.DOMAIN}
 BYTE = {"transform": 3, "levels": 2, "bits": 8, "signed": 1, "to": 3}
@@ -31,6 +34,26 @@ def test_a_round_trip_is_that_of_the_reference(run_codes, case, threads, constan
     found = run_codes("FeatureMapRoundTrip", inputs, attributes, threads, None if constant else (1,))
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected, str(attributes))
+
+
+@seed(SEED)
+@some
+@given(round_trip_nodes(), st.sampled_from((0, 1, 2)), st.integers(1, 3))
+def test_streams_are_those_of_the_reference_and_come_back_as_a_round_trip(run_codes, case, coder, threads):
+    (x, *parameters), attributes = case
+    inputs = [np.clip(x, *target_of(attributes).code_range).astype(x.dtype), *parameters]
+    (expected,) = TABLE["FeatureMapEncode"].reference(inputs, attributes | {"coder": coder})
+    streams = run_codes("FeatureMapEncode", inputs, attributes | {"coder": coder}, threads)
+    assert streams.dtype == np.uint8
+    np.testing.assert_array_equal(streams, expected)
+    wanted = {name: attributes[name] for name in ("bits", "signed", "narrow", "to")} | {"shape": x.shape[1:]}
+    (maps,) = TABLE["FeatureMapRoundTrip"].reference(inputs, attributes)
+    for found in (
+        run_codes("FeatureMapDecode", [streams], wanted, threads),
+        *TABLE["FeatureMapDecode"].reference([streams], wanted),
+    ):
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found, maps)
 
 
 @pytest.mark.parametrize("transform", range(4))
@@ -82,3 +105,87 @@ def test_maps_that_do_not_fit_are_refused(run_codes, inputs, message):
     with pytest.raises(Exception, match="the_node") as refusal:
         run_codes("FeatureMapRoundTrip", inputs, BYTE)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(("inputs", "changed", "message"), REFUSED)
+def test_what_cannot_be_taken_there_and_back_is_not_encoded(create_codes, inputs, changed, message):
+    with pytest.raises(Exception, match="the_node") as refusal:
+        create_codes("FeatureMapEncode", inputs, BYTE | {"coder": 1} | changed)
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "changed", "message"),
+    [
+        (maps(shape=(3, 6, 5)), {}, "input 'x' has shape [3, 6, 5]; a feature map is"),
+        (maps(), {"coder": 3}, "attribute 'coder' is 3; it must lie in 0..2"),
+        (maps(), {"bits": 4}, "image 0 of input 'x' has codes outside -8..7, which attributes 'bits', 'signed' and"),
+    ],
+)
+def test_codes_that_cannot_be_encoded_are_refused(run_codes, inputs, changed, message):
+    attributes = BYTE | {"coder": 1} | changed
+    with pytest.raises(Exception, match="the_node") as refusal:
+        run_codes("FeatureMapEncode", inputs, attributes)
+    assert message in str(refusal.value)
+    with pytest.raises(QonnxToolsError):
+        TABLE["FeatureMapEncode"].reference(inputs, attributes)
+
+
+MAP = {"bits": 8, "signed": 1, "to": 3, "shape": [3, 6, 5]}
+
+
+def sealed(stream):
+    """The stream with the checksum of what is in it."""
+    return stream[:2] + zlib.crc32(stream[6:]).to_bytes(4, "little") + stream[6:]
+
+
+def changed_at(stream, position, value):
+    return stream[:position] + bytes([value]) + stream[position + 1 :]
+
+
+DAMAGES = {
+    "magic": (lambda s: b"PK" + s[2:], "stream 0 of input 'streams' does not begin with 'QF'"),
+    "second": (lambda s: s + b"Q", "stream 1 of input 'streams' does not begin with 'QF'"),
+    "version": (lambda s: changed_at(s, 6, s[6] | 2), "is of a version that this library does not read"),
+    "checksum": (lambda s: changed_at(s, len(s) - 1, s[-1] ^ 1), "does not fit its checksum; it is damaged"),
+    "payload": (lambda s: sealed(s[:-12] + bytes(12)), "holds what no encoder writes, or ends too early"),
+    "truncated": (lambda s: s[:-1], "holds what no encoder writes, or ends too early"),
+    "header": (lambda s: s[:8], "holds what no encoder writes, or ends too early"),
+    "shape": (
+        lambda s: sealed(changed_at(changed_at(s, 9, 5), 11, 3)),
+        "stream 0 of input 'streams' holds int8 [5, 6, 3] in -128..127; the attributes say int8 [3, 6, 5] in -128..127",
+    ),
+    "size": (lambda s: sealed(changed_at(s, 9, 4)), "holds more codes than attribute 'shape' says"),
+    "format": (lambda s: sealed(changed_at(s, 8, s[8] - 1)), "in -64..63; the attributes say int8 [3, 6, 5] in -128"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("coder", range(3))
+def test_damaged_streams_are_errors(run_codes, coder, name):
+    damage, message = DAMAGES[name]
+    (stream,) = TABLE["FeatureMapEncode"].reference(maps((1, 3, 6, 5)), BYTE | {"coder": coder})
+    damaged = np.frombuffer(damage(stream.tobytes()), np.uint8)
+    with pytest.raises(Exception, match="the_node") as refusal:
+        run_codes("FeatureMapDecode", [damaged], MAP)
+    assert message in str(refusal.value)
+    with pytest.raises(QonnxToolsError):
+        TABLE["FeatureMapDecode"].reference([damaged], MAP)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"shape": [3, 6]}, "attribute 'shape' has 2 numbers; give 3: C, H, W"),
+        ({"shape": [3, 0, 5]}, "attribute 'shape' is 3, 0, 5; no feature map has it"),
+        ({"bits": 9}, "is int8, which does not hold the codes -256..255 of 9 bits"),
+        ({"to": 12}, "attribute 'to' is 12; choose 2 (uint8)"),
+    ],
+)
+def test_a_decoder_that_cannot_be_is_refused(create_codes, changed, message):
+    streams = np.zeros(4, np.uint8)
+    with pytest.raises(Exception, match="the_node") as refusal:
+        create_codes("FeatureMapDecode", [streams], MAP | changed)
+    assert message in str(refusal.value)
+    with pytest.raises(QonnxToolsError):
+        TABLE["FeatureMapDecode"].reference([streams], MAP | changed)

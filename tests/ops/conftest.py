@@ -111,6 +111,9 @@ def examples():
     log_unit = {"x_bits": 4, "weight_bits": 4, "steps": 2, "guard_bits": 5}
     residual = [rng.integers(0, 256, (2, 6, 4, 5)).astype(np.uint8), integer(3), integer(2), integer(2)]
     added = {**window, **sums, "conv_bits": 7}
+    compressed = [maps, integer(40), np.array([True, False, False, True])]
+    wavelet = {"transform": 3, "levels": 2, **byte}
+    encode = ops.op_table()[ops.DOMAIN, "FeatureMapEncode"]
     return {
         "FixedQuant": ([floats, integer(3)], {"bits": 5}),
         "LogQuant": ([floats, number(0.5)], {"bits": 5}),
@@ -142,9 +145,8 @@ def examples():
         "FixedConvAdd": ([*conv, *residual], added),
         "ShiftConvAdd": ([*conv, *residual], {**added, "weight_bits": 4}),
         "LogConvAdd": ([maps // 16, *conv[1:], *residual], {**added, **log_unit}),
-        "FeatureMapRoundTrip": (
-            [maps, integer(40), np.array([True, False, False, True])],
-            {"transform": 3, "levels": 2, **byte},
-        ),
+        "FeatureMapRoundTrip": (compressed, wavelet),
+        "FeatureMapEncode": (compressed, {**wavelet, "coder": 1}),
+        "FeatureMapDecode": (list(encode.reference(compressed, {**wavelet, "coder": 1})), {**byte, "shape": [4, 7, 6]}),
         "LogRequantize": ([codes, np.array([1, 5, 9, 20, 33, 60, 127])], {"bits": 4, "to": onnx.TensorProto.INT8}),
     }
