@@ -42,7 +42,14 @@ def test_workers_say_how_they_are_used(script):
     "script",
     [
         *("batch_norm_formats", "batch_norm_spread", "batch_norm_treatments"),
-        *("conversion", "feature_map_codecs", "log_accuracy", "models", "native_against_simulation"),
+        *(
+            "conversion",
+            "feature_map_codecs",
+            "feature_map_round_trip",
+            "log_accuracy",
+            "models",
+            "native_against_simulation",
+        ),
     ],
 )
 def test_missing_assets_are_one_line(script, tmp_path):
