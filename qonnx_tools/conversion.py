@@ -7,6 +7,9 @@ from functools import partial
 from typing import Any
 
 from qonnx_tools.calibration import Calibration, Progress
+from qonnx_tools.compression.choice import chosen_maps
+from qonnx_tools.compression.options import FeatureMapOptions
+from qonnx_tools.compression.uniform import uniform_maps
 from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.graph import Model, is_constant
@@ -70,6 +73,7 @@ def convert(
     strict: bool = False,
     progress: Progress | None = None,
     fitting: Progress | None = None,
+    feature_maps: FeatureMapOptions | None = None,
     **options: Any,
 ) -> Conversion:
     """Quantize ``model``: canonicalize, treat batch normalization, make a plan, insert its quantizers.
@@ -88,6 +92,7 @@ def convert(
         strict: whether a node that the target "native" leaves in float is an error.
         progress: called with (done, total) calibration images.
         fitting: called with (done, total) layers whose weights are fitted to their outputs.
+        feature_maps: how feature maps are stored compressed, in place of what a plan says of them.
         **options: options of the scheme, such as ``weight_bits=4``.
 
     Raises:
@@ -100,15 +105,18 @@ def convert(
     single = tuple(overrides)
     if given is not None and (scheme is not None or named or single):
         raise ConfigError("a plan names every format already: edit it, or leave out the scheme and the format options")
-    if given is not None and data is not None:
+    if given is not None and data is not None and feature_maps is None:
         raise ConfigError("a plan needs no calibration data: leave out either the plan or the data")
+    if feature_maps is not None and data is None and feature_maps.needs_images:
+        raise ConfigError(f"{feature_maps.needs_images} needs calibration images: give data")
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
     check_target(target, strict=strict)
     if given is not None:
         prepared = prepare(model, given.batch_norm, passes, lambda _: separated(given.tensors))
-        return apply(prepared, given, target, strict=strict)
+        chosen = given if feature_maps is None else compressed(prepared, given, feature_maps)
+        return apply(prepared, chosen, target, strict=strict)
     prepared = prepare(
         model,
         proposer.batch_norm,
@@ -122,6 +130,8 @@ def convert(
     chosen = proposer.propose(network)
     if dataset is not None:
         chosen = fit_to_outputs(prepared.model, network, chosen, proposer, dataset, images, fitting)
+    if feature_maps is not None:
+        chosen = compressed(prepared, chosen, feature_maps)
     return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration)
 
 
@@ -136,6 +146,13 @@ def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) 
     reports += run_passes(work, lowering(target, plan, strict=strict))
     narrow = narrow_accumulators(work) if plan.chooses_accumulators else ()
     return Conversion(work, plan, target, (*prepared.reports, *reports), prepared.left, None, narrow)
+
+
+def compressed(prepared: Prepared, plan: Plan, options: FeatureMapOptions) -> Plan:
+    """Return ``plan`` with the feature maps of a model compressed as ``options`` say."""
+    graph = prepared.model.graph
+    names = chosen_maps(graph, plan, options.at)
+    return replace(plan, feature_maps=uniform_maps(graph, plan, names, options))
 
 
 def separated_by(scheme: Scheme, model: Model) -> frozenset[str]:

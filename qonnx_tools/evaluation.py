@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from qonnx_tools.compression.stored import MapMeter, StoredMaps
 from qonnx_tools.data import Dataset, Preprocessing, open_data
 from qonnx_tools.errors import DataError, ModelError
-from qonnx_tools.graph import Model
+from qonnx_tools.graph import Model, from_proto, load
 from qonnx_tools.runtime import run, session
 from qonnx_tools.statistics import PairedComparison, Proportion, compare_paired, proportion
 
@@ -50,13 +51,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of :func:`evaluate` on ``images`` images of ``data``; ``notes`` say how the images were read."""
+    """The result of :func:`evaluate` on ``images`` images of ``data``; ``notes`` say how the images were read.
+
+    ``stored`` are the feature maps that the model stores compressed, None where it does not.
+    """
 
     images: int
     data: str
     model: Score
     against: Comparison | None
     notes: tuple[str, ...]
+    stored: StoredMaps | None = None
 
 
 def evaluate(
@@ -93,10 +98,12 @@ def evaluate(
     if labelled:
         dataset.require_labels()
     total = dataset.count(limit)
+    meter = MapMeter(_loaded(model), threads)
     labels: list[npt.NDArray[np.int64]] = []
     for batch in dataset.batches(runners[0].batch, limit=total):
         for runner in runners:
             runner.run(batch.images)
+        meter.run(batch.images)
         if labelled and batch.labels is not None:
             labels.append(batch.labels)
         if progress:
@@ -108,7 +115,13 @@ def evaluate(
     ranks = [_ranks(output, truth, runner.name) for output, runner in zip(outputs, runners, strict=True)]
     scores = [runner.score(rank) for runner, rank in zip(runners, ranks, strict=True)]
     comparison = _compare(outputs, ranks, scores[1]) if against is not None else None
-    return Evaluation(len(outputs[0]), dataset.description, scores[0], comparison, dataset.notes)
+    return Evaluation(len(outputs[0]), dataset.description, scores[0], comparison, dataset.notes, meter.result())
+
+
+def _loaded(source: ModelSource) -> Model:
+    if isinstance(source, onnx.ModelProto):
+        return from_proto(source)
+    return source if isinstance(source, Model) else load(source)
 
 
 class _Runner:

@@ -9,6 +9,7 @@ from qonnx_tools.contents import Contents, LayerReport, TensorFormat
 from qonnx_tools.cost import Work
 from qonnx_tools.graph import Model, constant_value, from_proto, load, nodes, op_of
 from qonnx_tools.ops import DOMAIN
+from qonnx_tools.round_trips import CompressedMap, compressed_maps
 from qonnx_tools.units import UnitReport, units
 from qonnx_tools.workload import FLOAT_BITS
 
@@ -22,7 +23,7 @@ class Inspection:
     ``affine_units`` those that multiply and add a channel on their own, ``tables`` those that look codes up in a table,
     and ``table_entries`` what these hold together. ``units`` are the arithmetic units of a native graph: as one unit
     serves all layers that ask for the same, their number is how many the accelerator needs. ``work`` is what costs are
-    computed of.
+    computed of. ``compressed`` are the feature maps that are stored compressed.
     """
 
     opset: int
@@ -42,6 +43,7 @@ class Inspection:
     weights: int
     weight_bits_float: int
     weight_bits_stored: int
+    compressed: tuple[CompressedMap, ...] = ()
 
     @property
     def pruned(self) -> tuple[str, ...]:
@@ -88,4 +90,5 @@ def inspect(model: str | os.PathLike[str] | onnx.ModelProto | Model) -> Inspecti
             size * (FLOAT_BITS if bits is None else bits)
             for size, bits in ((size, contents.bits(name)) for name, size in sizes.items())
         ),
+        compressed=compressed_maps(model),
     )

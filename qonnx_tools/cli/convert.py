@@ -9,6 +9,7 @@ import typer
 
 from qonnx_tools.cli import options
 from qonnx_tools.cli.converted import show, to_json, warn
+from qonnx_tools.cli.feature_maps import options_of, with_feature_maps
 from qonnx_tools.cli.outputs import Writer, check_outputs, write_all
 from qonnx_tools.cli.reporting import print_json, progress
 from qonnx_tools.cli.searching import FOLDER, FRONT, PLAN, files, search_run, with_search
@@ -19,6 +20,7 @@ from qonnx_tools.errors import ConfigError
 
 @options.with_preprocessing
 @with_search
+@with_feature_maps
 def convert(
     model: options.Model,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.", show_default=False)],
@@ -104,6 +106,7 @@ def convert(
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each pass did and declined, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    compressing: Any = None,
     searching: Any = None,
     preprocessing: Any = None,
 ) -> None:
@@ -117,6 +120,9 @@ def convert(
 
     if pick is not None:
         plan = _picked(plan, pick)
+    if search and compressing:
+        raise ConfigError("--feature-maps does not go with --search: convert with --plan the plan that it finds")
+    feature_maps = options_of(compressing, searching)
     if searching and not search:
         raise ConfigError(f"--{next(iter(searching)).replace('_', '-')} goes with --search")
     front = out.parent / f"{out.stem}{FRONT}"
@@ -182,6 +188,7 @@ def convert(
             strict=strict,
             progress=report,
             fitting=fitting,
+            feature_maps=feature_maps,
             **scheme_options,
         )
     writers: dict[Path, Writer] = {} if save_plan is None else plan_files(conversion.plan, save_plan)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qonnx_tools.cli import options
+from qonnx_tools.cli.feature_maps import show_stored, stored_json
 from qonnx_tools.cli.reporting import console, print_json, progress
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def to_json(result: "Evaluation") -> dict[str, Any]:
     document = {"images": result.images, "data": result.data, **_score_json(result.model)}
     if result.against is not None:
         document["against"] = _comparison_json(result.against)
+    if result.stored is not None:
+        document["feature_maps"] = stored_json(result.stored)
     return document
 
 
@@ -104,6 +107,8 @@ def _print(result: "Evaluation") -> None:
             f"same prediction on {100 * result.against.agreement.share:.2f} %; " if result.against.agreement else ""
         )
         screen.print(f"{agreement}output SQNR {result.against.sqnr_db:.1f} dB")
+    if result.stored is not None:
+        show_stored(screen, result.stored)
     screen.print(f"next: qonnx inspect {result.model.name}", markup=False, soft_wrap=True)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qonnx_tools.cli import options
+from qonnx_tools.cli.feature_maps import plan_json, show_maps
 from qonnx_tools.cli.reporting import console, print_json
 from qonnx_tools.cost import totals
 
@@ -32,7 +33,7 @@ def to_json(result: "Inspection") -> dict[str, Any]:
     """Return ``result`` as JSON data; layers name the unit that serves them by its place in ``units``."""
     serving = {layer: place for place, item in enumerate(result.units) for layer in item.layers}
     document = dataclasses.asdict(dataclasses.replace(result, tensors=()))
-    del document["work"]
+    del document["work"], document["compressed"]
     return document | {
         "totals": totals(result.work),
         "pruned": list(result.pruned),
@@ -47,6 +48,10 @@ def to_json(result: "Inspection") -> dict[str, Any]:
                 "layers": item.layers,
             }
             for item in result.units
+        ],
+        "feature_maps": [
+            {"tensor": item.tensor, **plan_json(item.plan), "bits": item.format.bits, "shape": item.shape}
+            for item in result.compressed
         ],
         "tensors": [
             {"name": item.name, "kind": item.format.kind, **dataclasses.asdict(item.format), "rounding": item.rounding}
@@ -74,6 +79,8 @@ def _print(result: "Inspection") -> None:
             "?" if layer.macs is None else f"{layer.macs:,}",
         )
     screen.print(table)
+    if result.compressed:
+        show_maps(screen, result.compressed)
     for title, tensors in (("input", result.inputs), ("output", result.outputs)):
         for name, shape in tensors.items():
             screen.print(f"{title} {name} {shape}", markup=False, soft_wrap=True)

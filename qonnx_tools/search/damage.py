@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qonnx_tools.divergence import divergence
 from qonnx_tools.graph import Model, constant_value, from_proto, gs, is_constant, nodes, part_model, producer, to_proto
 from qonnx_tools.ops import DOMAIN, DOMAIN_VERSION
 from qonnx_tools.plan import Plan
@@ -219,15 +220,3 @@ def extended(measured: Mapping[int, float], widths: Iterable[int]) -> dict[int, 
     last = max(measured)
     above = {width: measured[last] / 4 ** (width - last) for width in widths if width > last}
     return {**measured, **above}
-
-
-def divergence(reference: Batches, found: Batches) -> float:
-    """Return the mean divergence of class probabilities; noise over signal of what are no logits ``[n, classes]``."""
-    one, other = np.concatenate(reference).astype(np.float64), np.concatenate(found).astype(np.float64)
-    if one.ndim != 2:
-        power = float(np.square(one).sum())
-        return float(np.square(one - other).sum()) / power if power else 0.0
-    from scipy.special import log_softmax  # noqa: PLC0415  # slow to import
-
-    expected, given = log_softmax(one, axis=1), log_softmax(other, axis=1)
-    return float((np.exp(expected) * (expected - given)).sum(axis=1).mean())

@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from qonnx_tools.conversion import apply
 from qonnx_tools.cost import Work
+from qonnx_tools.divergence import divergence
 from qonnx_tools.graph import Model, from_proto, to_proto
 from qonnx_tools.plan import Plan, Role, load_plan, plan_to_json, save_plan
 from qonnx_tools.preparation import Prepared
 from qonnx_tools.reconstruction.outputs import fit_to_outputs
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.acceptance import Right
-from qonnx_tools.search.damage import WALKS, divergence
+from qonnx_tools.search.damage import WALKS
 from qonnx_tools.search.images import Images, Parts
 from qonnx_tools.search.journal import Journal
 from qonnx_tools.search.space import Space, Widths

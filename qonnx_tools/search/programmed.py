@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from qonnx_tools.divergence import most_telling
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.damage import WALKS, Damage, DamageContext, damages, measure_damage
 from qonnx_tools.search.descent import descend
@@ -116,20 +117,6 @@ def _telling(task: Task) -> tuple[npt.NDArray[np.intp], float]:
     images = Images(task.parts.tuning.images[:FITTED_IMAGES], None, "images for tuning")
     chosen = most_telling(outputs(task.prepared.model, images), DAMAGE_IMAGES)
     return chosen, len(chosen) / len(images)
-
-
-def most_telling(logits: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
-    """Return which ``count`` images ``[n, classes]`` show most of what errors do, in order.
-
-    For a small error e of the logits the divergence is e' (diag p - p p') e / 2, so that images of which the network is
-    certain show next to nothing. Those with the largest trace, 1 - sum p^2, are taken; of what are no logits the first.
-    """
-    if logits.ndim != 2:
-        return np.arange(min(count, len(logits)))
-    from scipy.special import softmax  # noqa: PLC0415  # slow to import
-
-    doubt = 1 - np.square(softmax(logits.astype(np.float64), axis=1)).sum(axis=1)
-    return np.sort(np.argsort(-doubt, kind="stable")[:count])
 
 
 def _falling(damage: dict[str, float]) -> dict[int, float]:

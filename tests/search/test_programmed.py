@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import softmax
 from small_classifier import small_classifier, small_images
 
+from qonnx_tools.divergence import most_telling
 from qonnx_tools.search.options import SearchOptions
-from qonnx_tools.search.programmed import most_telling
 from qonnx_tools.search.search import search
 
 
