@@ -1,18 +1,21 @@
 """From a trained model to the graph that an accelerator computes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from qonnx_tools.calibration import Calibration, Progress
 from qonnx_tools.compression.choice import chosen_maps
+from qonnx_tools.compression.images import TuningImages
 from qonnx_tools.compression.options import FeatureMapOptions
+from qonnx_tools.compression.tuning import Tuned, Tuning
 from qonnx_tools.compression.uniform import uniform_maps
 from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.graph import Model, is_constant
+from qonnx_tools.feature_map_plan import FeatureMapPlan
+from qonnx_tools.graph import Model, from_proto, is_constant, to_proto
 from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.compress_feature_maps import CompressFeatureMaps
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
@@ -25,6 +28,7 @@ from qonnx_tools.reconstruction.outputs import fit_to_outputs
 from qonnx_tools.schemes.base import Scheme, make_scheme
 from qonnx_tools.targets import (
     NATIVE,
+    SIMULATION,
     NarrowAccumulator,
     check_accumulators,
     check_feature_maps,
@@ -41,7 +45,8 @@ class Conversion:
     """A converted model, the plan behind it, and how it came about.
 
     ``calibration`` is None where the plan was given. ``left`` names the tensors that have no format, with reasons;
-    ``narrow`` the layers whose accumulator the plan makes narrower than is safe.
+    ``narrow`` the layers whose accumulator the plan makes narrower than is safe. ``tuned`` says how feature maps
+    came to be compressed, None where that was not asked for.
     """
 
     model: Model
@@ -51,6 +56,7 @@ class Conversion:
     left: tuple[Skip, ...]
     calibration: Calibration | None
     narrow: tuple[NarrowAccumulator, ...] = ()
+    tuned: Tuned | None = None
 
     @property
     def in_float(self) -> tuple[Skip, ...]:
@@ -74,6 +80,7 @@ def convert(
     progress: Progress | None = None,
     fitting: Progress | None = None,
     feature_maps: FeatureMapOptions | None = None,
+    tuning: Progress | None = None,
     **options: Any,
 ) -> Conversion:
     """Quantize ``model``: canonicalize, treat batch normalization, make a plan, insert its quantizers.
@@ -93,6 +100,7 @@ def convert(
         progress: called with (done, total) calibration images.
         fitting: called with (done, total) layers whose weights are fitted to their outputs.
         feature_maps: how feature maps are stored compressed, in place of what a plan says of them.
+        tuning: called with (done, total) feature maps that are tried, then with (done, total) evaluations.
         **options: options of the scheme, such as ``weight_bits=4``.
 
     Raises:
@@ -114,9 +122,12 @@ def convert(
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
     check_target(target, strict=strict)
     if given is not None:
-        prepared = prepare(model, given.batch_norm, passes, lambda _: separated(given.tensors))
-        chosen = given if feature_maps is None else compressed(prepared, given, feature_maps)
-        return apply(prepared, chosen, target, strict=strict)
+        prepared = prepare(model, given.batch_norm, passes, partial(_separated_in, given))
+        if feature_maps is None:
+            return apply(prepared, given, target, strict=strict)
+        dataset = None if data is None else open_images(data, preprocessing, prepared.model)
+        chosen, found = compressed(prepared, given, feature_maps, dataset, tuning)
+        return replace(apply(prepared, chosen, target, strict=strict), tuned=found)
     prepared = prepare(
         model,
         proposer.batch_norm,
@@ -130,9 +141,10 @@ def convert(
     chosen = proposer.propose(network)
     if dataset is not None:
         chosen = fit_to_outputs(prepared.model, network, chosen, proposer, dataset, images, fitting)
+    tuned: Tuned | None = None
     if feature_maps is not None:
-        chosen = compressed(prepared, chosen, feature_maps)
-    return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration)
+        chosen, tuned = compressed(prepared, chosen, feature_maps, dataset, tuning)
+    return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration, tuned=tuned)
 
 
 def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) -> Conversion:
@@ -148,11 +160,43 @@ def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) 
     return Conversion(work, plan, target, (*prepared.reports, *reports), prepared.left, None, narrow)
 
 
-def compressed(prepared: Prepared, plan: Plan, options: FeatureMapOptions) -> Plan:
-    """Return ``plan`` with the feature maps of a model compressed as ``options`` say."""
+def compressed(
+    prepared: Prepared,
+    plan: Plan,
+    options: FeatureMapOptions,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> tuple[Plan, Tuned]:
+    """Return ``plan`` with the feature maps of a model compressed as ``options`` say, and how that was found.
+
+    Args:
+        prepared: the model, which stays as it is.
+        plan: of its formats.
+        options: of the maps.
+        dataset: images, where ``options`` need some.
+        progress: called with (done, total) maps, then with evaluations.
+    """
     graph = prepared.model.graph
-    names = chosen_maps(graph, plan, options.at)
-    return replace(plan, feature_maps=uniform_maps(graph, plan, names, options))
+    start = uniform_maps(graph, plan, chosen_maps(graph, plan, options.at), options)
+    plain = replace(plan, feature_maps={})
+    tuned = Tuned(dict(start))
+    if options.needs_images and dataset is not None:
+        quantized = apply(_copied(prepared), plain, SIMULATION).model
+        images = TuningImages.of(dataset, compare=options.max_drop is not None)
+
+        def build(maps: Mapping[str, FeatureMapPlan]) -> Model:
+            return apply(_copied(prepared), replace(plain, feature_maps=maps), NATIVE).model
+
+        tuned = Tuning(quantized, start, options, images, progress).run(prepared.model, build)
+    return replace(plan, feature_maps=tuned.maps), tuned
+
+
+def _copied(prepared: Prepared) -> Prepared:
+    return replace(prepared, model=from_proto(to_proto(prepared.model)))
+
+
+def _separated_in(plan: Plan, _: Model) -> frozenset[str]:
+    return separated(plan.tensors)
 
 
 def separated_by(scheme: Scheme, model: Model) -> frozenset[str]:

@@ -174,7 +174,7 @@ def convert(
             show_search(found, save_plan, front)
             show(conversion, model, out, explain=explain)
         return
-    with progress("calibrating", "fitting layers") as (report, fitting):
+    with progress("calibrating", "fitting layers", "compressing feature maps") as (report, fitting, tuning):
         conversion = run(
             model,
             scheme=scheme,
@@ -189,6 +189,7 @@ def convert(
             progress=report,
             fitting=fitting,
             feature_maps=feature_maps,
+            tuning=tuning,
             **scheme_options,
         )
     writers: dict[Path, Writer] = {} if save_plan is None else plan_files(conversion.plan, save_plan)

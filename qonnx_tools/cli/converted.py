@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qonnx_tools.cli.feature_maps import plan_json
 from qonnx_tools.cli.reporting import console
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def warn(conversion: "Conversion") -> None:
 def to_json(conversion: "Conversion", out: Path) -> dict[str, Any]:
     """Return what was done as JSON data."""
     on_codes, count = _layers(conversion)
+    loss = None if conversion.tuned is None else conversion.tuned.loss
     return {
         "out": str(out),
         "scheme": conversion.plan.scheme,
@@ -42,6 +44,8 @@ def to_json(conversion: "Conversion", out: Path) -> dict[str, Any]:
         "in_float": [dataclasses.asdict(item) for item in conversion.in_float],
         "without_format": [{"tensor": item.node, "reason": item.reason} for item in conversion.left],
         "narrow_accumulators": [dataclasses.asdict(item) for item in conversion.narrow],
+        "feature_maps": {name: plan_json(item) for name, item in conversion.plan.feature_maps.items()},
+        "feature_map_loss": None if loss is None else dataclasses.asdict(loss),
     }
 
 
@@ -52,6 +56,12 @@ def show(conversion: "Conversion", model: Path, out: Path, *, explain: bool) -> 
     if conversion.calibration is not None:
         _line(screen, f"calibration: {conversion.calibration.source}")
     _show_layers(screen, conversion, explain=explain)
+    loss = None if conversion.tuned is None else conversion.tuned.loss
+    if loss is not None:
+        _line(
+            screen,
+            f"feature maps: {100 * loss.share:+.2f} points lost on {loss.images:,} images, {loss.measured} trials",
+        )
     scheme = conversion.plan.scheme or "of the plan"
     _line(screen, f"wrote {out}, scheme {scheme}, target {conversion.target}", style="bold")
     _line(screen, f"next: qonnx evaluate {out} --against {model} --data LABELLED_TEST_IMAGES")

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from qonnx_tools.arithmetic.bitstream import Coder
+from qonnx_tools.arithmetic.bitstream import Coder, Transform
 from qonnx_tools.arithmetic.wavelet import LEVELS, Wavelet
-from qonnx_tools.compression.options import FeatureMapOptions
+from qonnx_tools.compression.options import AUTO, FeatureMapOptions
 from qonnx_tools.feature_map_plan import FeatureMapPlan, relative_step
 from qonnx_tools.graph import gs
 from qonnx_tools.plan import Plan
@@ -14,11 +14,14 @@ from qonnx_tools.plan import Plan
 def uniform_maps(
     graph: gs.Graph, plan: Plan, names: Sequence[str], options: FeatureMapOptions
 ) -> Mapping[str, FeatureMapPlan]:
-    """Return how each of these maps is compressed with the transform and the relative step that ``options`` name."""
+    """Return how each of these maps is compressed with the transform and the relative step that ``options`` name.
+
+    "auto" is still to be tuned, and predictive here.
+    """
     tensors = graph.tensors()
     return {
         name: FeatureMapPlan(
-            options.transform,
+            Transform.PREDICTIVE if options.transform == AUTO else options.transform,
             options.coder or Coder.CONTEXT,
             levels_of(options, tensors[name].shape),
             relative_step(options.step, plan.tensors[name].format),

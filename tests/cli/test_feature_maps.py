@@ -111,3 +111,29 @@ def test_one_line_for_bad_input(qonnx, untouched, options, message):
     run = qonnx("convert", "model.onnx", "out.onnx", *options)
     assert run.status == 1
     assert run.line.startswith(f"error: {message}")
+
+
+@pytest.mark.usefixtures("folder")
+def test_tuned_on_images(qonnx):
+    options = ("--data", "data.npz", "--feature-maps", "auto", "--max-drop", 60, "--save-plan", "plan.json", "--json")
+    document = json.loads(qonnx("convert", "model.onnx", "out.onnx", *options).out)
+    assert document["feature_map_loss"]["share"] <= 0.6
+    assert document["feature_map_loss"]["images"] == 8
+    assert document["feature_maps"]["b"]["step"] == load_plan("plan.json").feature_maps["b"].step > 1
+    shown = qonnx("convert", "model.onnx", "out.onnx", "--plan", "plan.json", *options[:6]).out
+    assert "points lost on 8 images" in shown
+
+    options = (
+        "--feature-maps",
+        "haar",
+        "--feature-map-drop",
+        0.4,
+        "--data",
+        "data.npz",
+        "--plan",
+        "plan.json",
+        "--json",
+    )
+    document = json.loads(qonnx("convert", "model.onnx", "out.onnx", *options).out)
+    assert len(document["feature_maps"]["b"]["dropped"]) == 2
+    assert document["feature_map_loss"] is None
