@@ -126,7 +126,7 @@ def convert(
         if feature_maps is None:
             return apply(prepared, given, target, strict=strict)
         dataset = None if data is None else open_images(data, preprocessing, prepared.model)
-        chosen, found = compressed(prepared, given, feature_maps, dataset, tuning)
+        chosen, found = compressed(prepared, given, feature_maps, target, dataset, tuning)
         return replace(apply(prepared, chosen, target, strict=strict), tuned=found)
     prepared = prepare(
         model,
@@ -143,7 +143,7 @@ def convert(
         chosen = fit_to_outputs(prepared.model, network, chosen, proposer, dataset, images, fitting)
     tuned: Tuned | None = None
     if feature_maps is not None:
-        chosen, tuned = compressed(prepared, chosen, feature_maps, dataset, tuning)
+        chosen, tuned = compressed(prepared, chosen, feature_maps, target, dataset, tuning)
     return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration, tuned=tuned)
 
 
@@ -164,6 +164,7 @@ def compressed(
     prepared: Prepared,
     plan: Plan,
     options: FeatureMapOptions,
+    target: str,
     dataset: Dataset | None = None,
     progress: Progress | None = None,
 ) -> tuple[Plan, Tuned]:
@@ -173,12 +174,14 @@ def compressed(
         prepared: the model, which stays as it is.
         plan: of its formats.
         options: of the maps.
+        target: of the conversion, refused before the work where it has no op for them.
         dataset: images, where ``options`` need some.
         progress: called with (done, total) maps, then with evaluations.
     """
     graph = prepared.model.graph
     start = uniform_maps(graph, plan, chosen_maps(graph, plan, options.at), options)
     plain = replace(plan, feature_maps={})
+    check_feature_maps(replace(plan, feature_maps=start), target)
     tuned = Tuned(dict(start))
     if options.needs_images and dataset is not None:
         quantized = apply(_copied(prepared), plain, SIMULATION).model

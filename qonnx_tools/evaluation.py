@@ -98,7 +98,7 @@ def evaluate(
     if labelled:
         dataset.require_labels()
     total = dataset.count(limit)
-    meter = MapMeter(_loaded(model), threads)
+    meter = MapMeter(runners[0].model, threads)
     labels: list[npt.NDArray[np.int64]] = []
     for batch in dataset.batches(runners[0].batch, limit=total):
         for runner in runners:
@@ -118,18 +118,13 @@ def evaluate(
     return Evaluation(len(outputs[0]), dataset.description, scores[0], comparison, dataset.notes, meter.result())
 
 
-def _loaded(source: ModelSource) -> Model:
-    if isinstance(source, onnx.ModelProto):
-        return from_proto(source)
-    return source if isinstance(source, Model) else load(source)
-
-
 class _Runner:
     """One model, its outputs so far and the time that they took."""
 
     def __init__(self, source: ModelSource, threads: int | None) -> None:
         self.name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the model"
-        self._session = session(source, threads=threads)
+        self._source = load(source) if isinstance(source, str | os.PathLike) else source
+        self._session = session(self._source, threads=threads)
         inputs, results = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or not results:
             raise ModelError(
@@ -145,6 +140,11 @@ class _Runner:
         self.batch = self.shape[0] if self.shape and isinstance(self.shape[0], int) else BATCH
         self.outputs: list[Logits] = []
         self._runs: list[tuple[int, float]] = []
+
+    @property
+    def model(self) -> Model:
+        """The model that is run."""
+        return from_proto(self._source) if isinstance(self._source, onnx.ModelProto) else self._source
 
     def run(self, images: npt.NDArray[np.float32]) -> None:
         start = time.perf_counter()

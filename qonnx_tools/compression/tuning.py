@@ -1,6 +1,6 @@
 """Transforms, masks and steps of feature maps, found on images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +61,7 @@ class Tuning:
     ) -> None:
         self._options, self._start, self._images = options, dict(start), images
         self._progress = progress
-        self._cuts = cut(quantized, start, _telling(quantized, images.tuning, sum_of_values(quantized, start)))
+        self._cuts = cut(quantized, start, _telling(quantized, images.tuning, _values(quantized, start)))
 
     def run(self, reference: Model, build: Callable[[Maps], Model]) -> Tuned:
         """Return what was found.
@@ -74,8 +74,8 @@ class Tuning:
             ConfigError: no step is within the accuracy budget.
         """
         if self._options.max_drop is None:
-            return Tuned({name: self._coded(found, self._fixed(found)) for name, found in self._each()})
-        every = {name: self._points(found) for name, found in self._each()}
+            return Tuned({found.name: self._coded(found, self._fixed(found)) for found in self._each()})
+        every = {found.name: self._points(found) for found in self._each()}
         plans = sequence(every)
         compare = _Comparison(reference, build, self._images, len(plans), self._progress)
         found = last_within(plans, compare.loss, self._options.max_drop)
@@ -88,8 +88,12 @@ class Tuning:
         chosen = {name: self._coded(self._cuts[name], plan) for name, plan in plans[place].items()}
         return Tuned(chosen, Loss(share, len(self._images.comparison), compare.measured))
 
-    def _each(self) -> list[tuple[str, CutMap]]:
-        return list(self._cuts.items())
+    def _each(self) -> Iterator[CutMap]:
+        """Yield each map, and tell how many there have been."""
+        for number, found in enumerate(self._cuts.values()):
+            if self._progress:
+                self._progress(number, len(self._cuts))
+            yield found
 
     def _fixed(self, found: CutMap) -> FeatureMapPlan:
         """Return how a map is compressed at the step that the options name."""
@@ -110,7 +114,6 @@ class Tuning:
             plans = [self._masked(found, plan) for plan in plans if plan.levels]
         if self._options.coder is not None:
             plans = [replace(plan, coder=self._options.coder) for plan in plans]
-        self._tell(found)
         return points(found, plans)
 
     def _masked(self, found: CutMap, plan: FeatureMapPlan) -> FeatureMapPlan:
@@ -124,10 +127,6 @@ class Tuning:
             return replace(plan, coder=self._options.coder)
         codes = found.codes[:TRANSFORM_IMAGES]
         return best_coder(codes, found.format, plan) if self._options.transform == AUTO else plan
-
-    def _tell(self, found: CutMap) -> None:
-        if self._progress:
-            self._progress(list(self._cuts).index(found.name), len(self._cuts))
 
 
 class _Comparison:
@@ -173,7 +172,7 @@ def _telling(quantized: Model, images: Images, values: int) -> Images:
     return images[most_telling(outputs, count)]
 
 
-def sum_of_values(model: Model, names: Mapping[str, FeatureMapPlan]) -> int:
+def _values(model: Model, names: Mapping[str, FeatureMapPlan]) -> int:
     """Return how many numbers the maps of one image have, as far as their sizes are known."""
     tensors = model.graph.tensors()
     shapes = [[size for size in tensors[name].shape[1:] if isinstance(size, int)] for name in names]
