@@ -14,6 +14,28 @@ FeatureMapCoding OneChannelOf(FeatureMapCoding coding) {
   return coding;
 }
 
+constexpr std::size_t kFewestLanes = 4;  // fewer channels are quicker one by one
+
+WaveletLanes LanesOf(const FeatureMapCoding& coding, const std::vector<Band>& bands) {
+  const CodeRange range = RangeOf(coding);
+  WaveletLanes lanes = {static_cast<std::size_t>(coding.height),
+                        static_cast<std::size_t>(coding.width),
+                        coding.levels,
+                        1,
+                        {},
+                        static_cast<std::int32_t>(range.low),
+                        static_cast<std::int32_t>(range.high)};
+  for (const Band& band : bands) {
+    const auto orientation = static_cast<std::size_t>(band.orientation);
+    if (band.orientation == Orientation::kLl) {
+      lanes.ll_step = band.step;
+    } else {
+      lanes.steps[band.level - 1][orientation - 1] = band.step;
+    }
+  }
+  return lanes;
+}
+
 // Of a channel: its planes, and what Forward and Inverse need besides.
 template <typename Value>
 Value* PlanesOf(std::size_t area) {
@@ -23,7 +45,9 @@ Value* PlanesOf(std::size_t area) {
 }  // namespace
 
 ChannelRoundTrip::ChannelRoundTrip(const FeatureMapCoding& coding)
-    : coding_(OneChannelOf(coding)), bands_(BandsOf(coding_, 1)) {}
+    : coding_(OneChannelOf(coding)), bands_(BandsOf(coding_, 1)) {
+  if (HasWavelet(coding_)) lanes_ = LanesOf(coding_, bands_);
+}
 
 bool ChannelRoundTrip::TryRun(const void* codes, bool drops, void* decoded) const {
   return WithValue(coding_, [&]<typename Value>(Value) {
@@ -53,6 +77,39 @@ void ChannelRoundTrip::Run(const void* codes, bool drops, void* decoded) const {
         x, area, static_cast<Value>(range.low), static_cast<Value>(range.high), decoded);
   });
   TryRun(decoded, drops, decoded);
+}
+
+void ChannelRoundTrip::Run(const void* codes, std::size_t channels, const bool* drops,
+                           void* decoded) const {
+  const std::size_t bytes = ElementBytes(coding_.element);
+  if (HasWavelet(coding_) && bytes <= 2 && channels >= kFewestLanes) {
+    RunLanes(codes, channels, drops, decoded);
+    return;
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    const std::size_t at = c * ShapeOf(coding_).area() * bytes;
+    Run(static_cast<const char*>(codes) + at, drops[c], static_cast<char*>(decoded) + at);
+  }
+}
+
+void ChannelRoundTrip::RunLanes(const void* codes, std::size_t channels, const bool* drops,
+                                void* decoded) const {
+  const std::size_t area = ShapeOf(coding_).area();
+  const std::size_t bytes = area * ElementBytes(coding_.element);
+  SixteenMaps maps;
+  for (std::size_t lane = 0; lane < kWaveletLanes; ++lane) {
+    const std::size_t c = std::min(lane, channels - 1);
+    maps.codes[lane] = static_cast<const char*>(codes) + c * bytes;
+    maps.decoded[lane] = static_cast<char*>(decoded) + c * bytes;
+    maps.keep[lane] = drops[c] ? 0 : -1;
+  }
+  const bool is_le_gall = coding_.transform == static_cast<int>(Transform::kLeGall);
+  WithValue(coding_, [&]<typename Value>(Value) {
+    if constexpr (sizeof(Value) <= 4) {
+      const auto run = AtSelectedLevel<WaveletLanesTable<Value>>().run[is_le_gall][coding_.element];
+      run(lanes_, maps, ScratchOf<Value>(ScratchUse::kFeatureMap, kWaveletLanes * area));
+    }
+  });
 }
 
 }  // namespace qonnx_tools

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codec/feature_map_planes.h"
+#include "kernels/wavelet_lanes.h"
 
 namespace qonnx_tools {
 
@@ -20,9 +21,16 @@ class ChannelRoundTrip {
   // The same of codes that are first clamped to the number format.
   void Run(const void* codes, bool drops, void* decoded) const;
 
+  // The same of up to kTogether channels, one behind the other.
+  static constexpr std::size_t kTogether = kWaveletLanes;
+  void Run(const void* codes, std::size_t channels, const bool* drops, void* decoded) const;
+
  private:
+  void RunLanes(const void* codes, std::size_t channels, const bool* drops, void* decoded) const;
+
   FeatureMapCoding coding_;  // of one channel
   std::vector<Band> bands_;
+  WaveletLanes lanes_ = {};
 };
 
 }  // namespace qonnx_tools

@@ -55,12 +55,15 @@ class RoundTripKernel final : public ShapedKernel {
     const std::size_t area = ShapeOf(coding).area();
     const auto channels = static_cast<std::size_t>(coding.channels);
     const std::size_t maps = static_cast<std::size_t>(shape.dims[0]) * channels;
-    const std::size_t share = std::max<std::size_t>(1, kShare / area);
+    constexpr std::size_t kTogether = ChannelRoundTrip::kTogether;
+    const std::size_t share = std::max<std::size_t>(1, kShare / (kTogether * area)) * kTogether;
     workers.For((maps + share - 1) / share, [&](std::size_t index) {
       const std::size_t end = std::min(maps, (index + 1) * share);
-      for (std::size_t map = index * share; map < end; ++map) {
-        round_trip.Run(x.At(map * area), parameters_.Drops(map % channels),
-                       ElementOf(y, map * area, SizeOf(x.carrier)));
+      for (std::size_t map = index * share; map < end; map += kTogether) {
+        const std::size_t count = std::min(kTogether, end - map);
+        bool drops[kTogether];
+        for (std::size_t i = 0; i < count; ++i) drops[i] = parameters_.Drops((map + i) % channels);
+        round_trip.Run(x.At(map * area), count, drops, ElementOf(y, map * area, SizeOf(x.carrier)));
       }
     });
   }
