@@ -6,6 +6,7 @@ a sequence of plans, each a little smaller and worse than the one before. The la
 found by bisection, with all maps compressed at once.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,8 +15,8 @@ from qonnx_tools.compression.tails import CutMap
 from qonnx_tools.compression.trials import mean_bytes, returned
 from qonnx_tools.feature_map_plan import FeatureMapPlan, relative_step
 
-RELATIVE_STEPS = (0.0, *(2 ** (half / 2) / 512 for half in range(17)))
-"""Steps that are tried, as shares of the range of the codes."""
+RELATIVE_STEPS = (0.0, *(2 ** (quarter / 4) / 512 for quarter in range(33)))
+"""Steps that are tried, as shares of the range of the codes; what every second one does is not measured."""
 WORST = 0.2
 """Divergence at which no coarser step is tried: a network that suffers that of one map is useless."""
 BYTES_IMAGES = 48
@@ -35,15 +36,29 @@ class Point:
 
 def points(cut: CutMap, plans: Sequence[FeatureMapPlan]) -> list[Point]:
     """Return what each of ``plans`` takes and does, at every step of the ladder."""
-    steps = list(dict.fromkeys(relative_step(share, cut.format) for share in RELATIVE_STEPS))
     found = []
     for alike in _alike(plans):
-        for step in steps:
+        for step, damage in _damages(cut, alike[0]).items():
             tried = [replace(plan, step=step) for plan in alike]
-            damage = cut.damage(returned(cut.codes, cut.format, tried[0])) if step > 1 or tried[0].dropped else 0.0
             found += [Point(plan, mean_bytes(cut.codes[:BYTES_IMAGES], cut.format, plan), damage) for plan in tried]
-            if damage > WORST:
-                break
+    return found
+
+
+def _damages(cut: CutMap, plan: FeatureMapPlan) -> dict[float, float]:
+    """Return what ``plan`` does at each step of the ladder, up to the first one that makes the network useless.
+
+    Between two steps that are measured lies one of which their geometric mean is taken.
+    """
+    steps = list(dict.fromkeys(relative_step(share, cut.format) for share in RELATIVE_STEPS))
+    found: dict[float, float] = {}
+    for at in range(0, len(steps), 2):
+        coded = replace(plan, step=steps[at])
+        damage = cut.damage(returned(cut.codes, cut.format, coded)) if steps[at] > 1 or plan.dropped else 0.0
+        if at and found[steps[at - 2]] > 0:
+            found[steps[at - 1]] = math.sqrt(found[steps[at - 2]] * damage)
+        found[steps[at]] = damage
+        if damage > WORST:
+            break
     return found
 
 

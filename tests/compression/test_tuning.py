@@ -161,6 +161,18 @@ def test_points_of_all_transforms(cuts):
         assert each.bytes == mean_bytes(cuts["h"].codes[:48], cuts["h"].format, each.plan)
 
 
+def test_every_second_damage_lies_between_its_neighbours(cuts):
+    found = points(cuts["h"], [FeatureMapPlan()])
+    steps = [each.plan.step for each in found]
+    assert steps == sorted(set(steps))
+    assert len(steps) > 12
+    for at, each in enumerate(found[1:], 1):
+        if at % 2:
+            assert each.damage == cuts["h"].damage(returned(cuts["h"].codes, cuts["h"].format, each.plan))
+        else:
+            assert each.damage == pytest.approx((found[at - 1].damage * found[at + 1].damage) ** 0.5)
+
+
 WIDE = {"weight_bits": 12, "activation_bits": 10}
 
 
