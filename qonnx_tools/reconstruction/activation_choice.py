@@ -1,5 +1,6 @@
 """The format of an activation chosen by what it does to the outputs of the layers that read it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from qonnx_tools.reconstruction.walk import Batches, Walk, detached
 from qonnx_tools.topology import is_passive
 
 ELEMENTS = 1 << 18
-"""Of an activation, that its formats are judged by."""
+"""Of an activation, that its formats are judged by, on images from all over the batches."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,8 +35,7 @@ def choose_format(walk: Walk, quantizer: gs.Node, candidates: Sequence[TensorPla
     difference of an output channel is no noise, for the bias takes it up.
     """
     source, result = quantizer.inputs[0], quantizer.outputs[0]
-    count = _enough(walk.trained[source.name])
-    trained, entered = walk.trained[source.name][:count], walk.quantized[source.name][:count]
+    trained, entered = (_some(values[source.name]) for values in (walk.trained, walk.quantized))
     readers = list(_readers(result))
     outputs = [_passed(walk, reader, result, trained) for reader in readers]
     signals = [_power(_applied(walk, reader, each)) for reader, each in zip(readers, outputs, strict=True)]
@@ -53,13 +53,14 @@ def choose_format(walk: Walk, quantizer: gs.Node, candidates: Sequence[TensorPla
     return min(candidates, key=noise)
 
 
-def _enough(batches: Batches) -> int:
-    seen = 0
-    for at, batch in enumerate(batches):
-        seen += batch.size
-        if seen >= ELEMENTS:
-            return at + 1
-    return len(batches)
+def _some(batches: Batches) -> Batches:
+    """Return images from all over ``batches``, in batches of the same size, with ELEMENTS numbers or a few more."""
+    size, total = len(batches[0]), sum(map(len, batches))  # all but the last have the same size
+    count = math.ceil(ELEMENTS / batches[0].size)
+    if count >= len(batches):
+        return batches
+    taken = np.linspace(0, total, count * size, endpoint=False).astype(int)
+    return [np.stack([batches[at // size][at % size] for at in part]) for part in np.split(taken, count)]
 
 
 def _readers(tensor: gs.Variable, path: tuple[gs.Node, ...] = ()) -> Iterator[_Reader]:

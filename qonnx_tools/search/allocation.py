@@ -5,8 +5,12 @@ such as the cost of a multiplier on the widths of both of its operands, has a va
 sums over either operand are that operand's choice.
 """
 
+import ctypes
 import math
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,6 +21,7 @@ from qonnx_tools.errors import ConfigError
 
 GAP = 1e-4
 """Share of the least cost by which the cost found may exceed it."""
+STDOUT = 1
 NODES = 10_000
 """Branches looked at; the best solution found by then is taken. A limit of time would let the answer depend on it."""
 
@@ -90,19 +95,37 @@ class Program:
         goal = np.zeros(matrix.count)
         for column, value in costs.items():
             goal[column] = value
-        found = milp(
-            goal / (np.abs(goal).max(initial=0.0) or 1.0),
-            integrality=(np.arange(matrix.count) < matrix.decided).astype(np.int64),
-            bounds=Bounds(0, np.array(matrix.uppers)),
-            constraints=LinearConstraint(matrix.sparse(), matrix.lows, matrix.highs),
-            options={"mip_rel_gap": GAP, "node_limit": NODES},
-        )
+        with silenced():
+            found = milp(
+                goal / (np.abs(goal).max(initial=0.0) or 1.0),
+                integrality=(np.arange(matrix.count) < matrix.decided).astype(np.int64),
+                bounds=Bounds(0, np.array(matrix.uppers)),
+                constraints=LinearConstraint(matrix.sparse(), matrix.lows, matrix.highs),
+                options={"mip_rel_gap": GAP, "node_limit": NODES},
+            )
         if found.x is None:
             raise ConfigError("no choice of widths stays within the budget: allow more bits, or a larger drop")
         return {
             name: widths[int(np.argmax(found.x[first : first + len(widths)]))]
             for (name, widths), first in zip(self.widths.items(), matrix.firsts.values(), strict=True)
         }
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Send to nowhere what C code writes to the standard output: HiGHS says some things whatever it is told."""
+    flush = ctypes.CDLL(None).fflush
+    sys.stdout.flush()
+    flush(None)
+    kept, nowhere = os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STDOUT)
+        yield
+        flush(None)
+    finally:
+        os.dup2(kept, STDOUT)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Matrix:

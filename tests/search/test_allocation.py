@@ -1,12 +1,14 @@
 """The integer program against trying every choice."""
 
+import ctypes
+import os
 from itertools import product as every
 
 import numpy as np
 import pytest
 
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.search.allocation import Product, Program, Sum
+from qonnx_tools.search.allocation import Product, Program, Sum, silenced
 
 
 def multiplier(one, other, each, widths):
@@ -90,3 +92,12 @@ def test_without_a_budget_everything_is_as_narrow_as_can_be():
     program = Program(widths, cost, dict.fromkeys("ab", (9.0, 3.0, 0.0)))
     assert program.solve(np.inf) == {"a": 2, "b": 2}
     assert program.solve(0.0) == {"a": 8, "b": 8}
+
+
+def test_what_the_solver_writes_past_python_is_not_seen(capfd):
+    libc = ctypes.CDLL(None)
+    with silenced():
+        libc.puts(b"from the solver")
+        os.write(1, b"unbuffered")
+    print("from us", flush=True)
+    assert capfd.readouterr().out == "from us\n"
