@@ -64,10 +64,15 @@ class Tail:
     def damage(self, values: npt.NDArray[np.float32]) -> float:
         """Return the mean divergence of the outputs with ``values``."""
         given = {self._start: values, **self._values}
-        found = [
-            self._runner.run([self._output], {name: each[at : at + BATCH] for name, each in given.items()})[0]
-            for at in range(0, len(values), BATCH)
-        ]
+        size = self._model.graph.inputs[0].shape[0]
+        batch = size if isinstance(size, int) else BATCH
+        found = []
+        for at in range(0, len(values), batch):
+            fed = {name: each[at : at + batch] for name, each in given.items()}
+            count = len(fed[self._start])
+            if isinstance(size, int) and count < size:  # the network may hold its batch size: fill up, and drop again
+                fed = {name: np.concatenate([each, each[-1:].repeat(size - count, 0)]) for name, each in fed.items()}
+            found.append(self._runner.run([self._output], fed)[0][:count])
         return max(0.0, divergence([self._reference], found))
 
     @cached_property

@@ -19,9 +19,10 @@ from qonnx_tools.conversion import convert
 from qonnx_tools.divergence import divergence
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
+from qonnx_tools.graph import constant_value, from_proto, is_constant, parse
 from qonnx_tools.runtime import session
 from qonnx_tools.search.images import Images
-from tests.helpers.small_classifier import small_classifier, small_images
+from tests.helpers.small_classifier import TEXT, small_classifier, small_images
 
 CODES = np.random.default_rng(2)
 
@@ -63,6 +64,23 @@ def test_a_damage_is_that_of_the_graph_with_the_map_alone(network, cuts):
         assert found > 0
         assert found == pytest.approx(divergence([outputs[""]], [outputs[name]]), rel=1e-3)
         assert cuts[name].damage(cuts[name].codes) == 0
+
+
+def test_a_network_that_holds_its_batch_size(network, cuts):
+    values = {
+        tensor.name: constant_value(tensor)
+        for node in network[0].graph.nodes
+        for tensor in node.inputs
+        if is_constant(tensor)
+    }
+    text = TEXT.replace("float[N,", "float[8,").replace("Flatten (i)", "Reshape (i, s)")
+    text = text.replace("float[5] d>", "float[5] d, int64[2] s = {8, 4}>")
+    fixed = from_proto(parse(text, **values))
+    quantized = convert(fixed, plan=network[1], target="simulation").model
+    found = cut(quantized, ["e"], small_images(100))["e"]
+    np.testing.assert_array_equal(found.codes, cuts["e"].codes)
+    other = found.codes // 2
+    assert found.damage(other) == pytest.approx(cuts["e"].damage(other))
 
 
 def test_energies_are_those_that_dropping_takes_away():
