@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codec/feature_map_lanes.h"
 #include "codec/value_of.h"
 #include "core/scratch.h"
 
@@ -12,28 +13,6 @@ FeatureMapCoding OneChannelOf(FeatureMapCoding coding) {
   coding.channels = 1;
   coding.dropped = nullptr;
   return coding;
-}
-
-constexpr std::size_t kFewestLanes = 4;  // fewer channels are quicker one by one
-
-WaveletLanes LanesOf(const FeatureMapCoding& coding, const std::vector<Band>& bands) {
-  const CodeRange range = RangeOf(coding);
-  WaveletLanes lanes = {static_cast<std::size_t>(coding.height),
-                        static_cast<std::size_t>(coding.width),
-                        coding.levels,
-                        1,
-                        {},
-                        static_cast<std::int32_t>(range.low),
-                        static_cast<std::int32_t>(range.high)};
-  for (const Band& band : bands) {
-    const auto orientation = static_cast<std::size_t>(band.orientation);
-    if (band.orientation == Orientation::kLl) {
-      lanes.ll_step = band.step;
-    } else {
-      lanes.steps[band.level - 1][orientation - 1] = band.step;
-    }
-  }
-  return lanes;
 }
 
 // Of a channel: its planes, and what Forward and Inverse need besides.
@@ -82,7 +61,7 @@ void ChannelRoundTrip::Run(const void* codes, bool drops, void* decoded) const {
 void ChannelRoundTrip::Run(const void* codes, std::size_t channels, const bool* drops,
                            void* decoded) const {
   const std::size_t bytes = ElementBytes(coding_.element);
-  if (HasWavelet(coding_) && bytes <= 2 && channels >= kFewestLanes) {
+  if (GoesInLanes(coding_, channels)) {
     RunLanes(codes, channels, drops, decoded);
     return;
   }
@@ -96,17 +75,15 @@ void ChannelRoundTrip::RunLanes(const void* codes, std::size_t channels, const b
                                 void* decoded) const {
   const std::size_t area = ShapeOf(coding_).area();
   const std::size_t bytes = area * ElementBytes(coding_.element);
-  SixteenMaps maps;
+  SixteenMaps maps = LanesAt(codes, decoded, channels, bytes);
   for (std::size_t lane = 0; lane < kWaveletLanes; ++lane) {
-    const std::size_t c = std::min(lane, channels - 1);
-    maps.codes[lane] = static_cast<const char*>(codes) + c * bytes;
-    maps.decoded[lane] = static_cast<char*>(decoded) + c * bytes;
-    maps.keep[lane] = drops[c] ? 0 : -1;
+    maps.keep[lane] = drops[std::min(lane, channels - 1)] ? 0 : -1;
   }
   const bool is_le_gall = coding_.transform == static_cast<int>(Transform::kLeGall);
   WithValue(coding_, [&]<typename Value>(Value) {
     if constexpr (sizeof(Value) <= 4) {
-      const auto run = AtSelectedLevel<WaveletLanesTable<Value>>().run[is_le_gall][coding_.element];
+      const auto run =
+          AtSelectedLevel<WaveletLanesTable<Value>>().round_trip[is_le_gall][coding_.element];
       run(lanes_, maps, ScratchOf<Value>(ScratchUse::kFeatureMap, kWaveletLanes * area));
     }
   });

@@ -49,7 +49,7 @@ struct Workspace {
       : kept(KeptChannels(coding)), bands(BandsOf(coding, kept.size())) {
     const PlaneShape whole = ShapeOf(coding);
     const bool contexts = coding.coder == static_cast<int>(Coder::kContext);
-    const std::size_t count = whole.count(), map = 4 * whole.area();
+    const std::size_t count = whole.count(), map = TransformScratch(coding);
     const std::size_t row = ContextCoderTable<Value>::ScratchCount(whole.width);
     Arena arena((2 * count + std::max(map, row)) * sizeof(Value) + sizeof(Distributions) +
                 (contexts ? count * sizeof(std::uint32_t) : 0) + payload);

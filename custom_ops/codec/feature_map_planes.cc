@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "codec/feature_map_lanes.h"
+
 namespace qonnx_tools {
 namespace {
 
@@ -75,6 +77,11 @@ std::vector<Band> BandsOf(const FeatureMapCoding& coding, std::size_t kept) {
   return bands;
 }
 
+std::size_t TransformScratch(const FeatureMapCoding& coding) {
+  const bool lanes = GoesInLanes(coding, static_cast<std::size_t>(coding.channels));
+  return (lanes ? kWaveletLanes : 4) * ShapeOf(coding).area();
+}
+
 template <typename Value>
 void FindHints(const std::vector<Band>& bands, std::size_t index,
                const std::vector<std::size_t>& kept, const Value* planes, Value* hints) {
@@ -125,8 +132,22 @@ bool Forward(const FeatureMapCoding& coding, const std::vector<Band>& bands, con
     }
     return true;
   }
-  const auto split = AtSelectedLevel<LiftingTable<Value>>().split[WaveletOf(coding)];
   const std::size_t area = whole.area(), bytes = area * ElementBytes(coding.element);
+  if constexpr (sizeof(Value) <= 4) {
+    if (GoesInLanes(coding, whole.channels)) {
+      const auto forward =
+          AtSelectedLevel<WaveletLanesTable<Value>>().forward[WaveletOf(coding)][element];
+      const WaveletLanes lanes = LanesOf(coding, bands);
+      for (std::size_t c = 0; c < whole.channels; c += kWaveletLanes) {
+        const std::size_t count = std::min(kWaveletLanes, whole.channels - c);
+        const SixteenMaps maps =
+            LanesAt(static_cast<const char*>(codes) + c * bytes, nullptr, count, bytes);
+        if (!forward(lanes, maps, PlanesAt(bands, c, count, planes), scratch)) return false;
+      }
+      return true;
+    }
+  }
+  const auto split = AtSelectedLevel<LiftingTable<Value>>().split[WaveletOf(coding)];
   Value *x = scratch, *ll = scratch + area, *const rows = scratch + 2 * area;
   for (std::size_t c = 0; c < whole.channels; ++c) {
     numbers.load[element](static_cast<const char*>(codes) + c * bytes, area, x);
@@ -158,13 +179,27 @@ void Inverse(const FeatureMapCoding& coding, const std::vector<Band>& bands, Val
     numbers.store[element](planes, whole.count(), low, high, codes);
     return;
   }
+  const std::size_t area = whole.area(), bytes = area * ElementBytes(coding.element);
+  if constexpr (sizeof(Value) <= 4) {
+    if (GoesInLanes(coding, whole.channels)) {
+      const auto inverse =
+          AtSelectedLevel<WaveletLanesTable<Value>>().inverse[WaveletOf(coding)][element];
+      const WaveletLanes lanes = LanesOf(coding, bands);
+      for (std::size_t c = 0; c < whole.channels; c += kWaveletLanes) {
+        const std::size_t count = std::min(kWaveletLanes, whole.channels - c);
+        const SixteenMaps maps =
+            LanesAt(nullptr, static_cast<char*>(codes) + c * bytes, count, bytes);
+        inverse(lanes, maps, PlanesAt(bands, c, count, planes), scratch);
+      }
+      return;
+    }
+  }
   for (const Band& band : bands) {
     if (band.step != 1) {
       numbers.dequantize(planes + band.offset, band.shape.count(), band.step, 0);
     }
   }
   const auto join = AtSelectedLevel<LiftingTable<Value>>().join[WaveletOf(coding)];
-  const std::size_t area = whole.area(), bytes = area * ElementBytes(coding.element);
   Value *x = scratch, *ll = scratch + area, *const rows = scratch + 2 * area;
   for (std::size_t c = 0; c < whole.channels; ++c) {
     for (int level = coding.levels; level > 0; --level) {

@@ -34,7 +34,10 @@ template <typename Value>
 void FindHints(const std::vector<Band>& bands, std::size_t index,
                const std::vector<std::size_t>& kept, const Value* planes, Value* hints);
 
-// From codes to quantized planes and back. `scratch` has 4 numbers for each sample of a channel.
+// Numbers that Forward and Inverse need besides the planes.
+std::size_t TransformScratch(const FeatureMapCoding& coding);
+
+// From codes to quantized planes and back.
 template <typename Value>
 bool Forward(const FeatureMapCoding& coding, const std::vector<Band>& bands, const void* codes,
              Value* planes, Value* scratch);  // false if a code is outside the format

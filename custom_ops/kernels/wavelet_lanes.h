@@ -28,12 +28,27 @@ struct SixteenMaps {
   std::int32_t keep[kWaveletLanes];  // -1, or 0 where the finest HL, LH and HH are left out
 };
 
-// Value holds all numbers of the maps: int16 or int32, as for streams.
+// Where the bands of the first map are: quantized coefficients, row by row. Those of the next map
+// follow, band by band.
+template <typename Value>
+struct BandPlanes {
+  Value *ll, *details[3][3];  // by level, from the first: as the steps
+  std::size_t maps;           // so many of the sixteen
+};
+
+// Value holds all numbers of the maps: int16 or int32, as for streams. All by wavelet (Haar, 5/3)
+// and element type: int8, uint8, int16, uint16; of 16 bits with int32 alone. `scratch` has
+// kWaveletLanes * height * width numbers, aligned to 64 bytes.
 template <typename Value>
 struct WaveletLanesTable {
-  // By wavelet (Haar, 5/3) and element type: int8, uint8, int16, uint16; of 16 bits with int32
-  // alone. `scratch` has kWaveletLanes * height * width numbers, aligned to 64 bytes.
-  void (*run[2][4])(const WaveletLanes& how, const SixteenMaps& maps, Value* scratch);
+  void (*round_trip[2][4])(const WaveletLanes& how, const SixteenMaps& maps, Value* scratch);
+  // To quantized coefficients; false if a code is not within low..high. `keep` counts for nothing
+  // here.
+  bool (*forward[2][4])(const WaveletLanes& how, const SixteenMaps& maps,
+                        const BandPlanes<Value>& bands, Value* scratch);
+  // Back; what is too large for Value wraps.
+  void (*inverse[2][4])(const WaveletLanes& how, const SixteenMaps& maps,
+                        const BandPlanes<Value>& bands, Value* scratch);
 
   static const WaveletLanesTable portable, v2, v3, v4;
 };
