@@ -19,7 +19,7 @@ from qonnx_tools.graph import Model
 from qonnx_tools.runtime import run, session
 
 TOLD = 128
-"""Images that divergences are measured on: those that show most of it."""
+"""Images that divergences are measured on: those that show most of small errors, and any for whole bands."""
 TRANSFORM_IMAGES = 24
 """Images that transforms are compared on."""
 LEVELS_AT = 1 / 32
@@ -61,7 +61,9 @@ class Tuning:
     ) -> None:
         self._options, self._start, self._images = options, dict(start), images
         self._progress = progress
-        self._cuts = cut(quantized, start, _telling(quantized, images.tuning, _values(quantized, start)))
+        count = max(1, min(TOLD, MOST_TOLD_BYTES // max(4 * _values(quantized, start), 1)))
+        self._cuts = cut(quantized, start, _telling(quantized, images.tuning, count))
+        self._any = cut(quantized, start, images.tuning[:count]) if options.drop else {}
 
     def run(self, reference: Model, build: Callable[[Maps], Model]) -> Tuned:
         """Return what was found.
@@ -119,7 +121,7 @@ class Tuning:
     def _masked(self, found: CutMap, plan: FeatureMapPlan) -> FeatureMapPlan:
         if not self._options.drop:
             return plan
-        return replace(plan, dropped=dropped_channels(found, plan, self._options.drop))
+        return replace(plan, dropped=dropped_channels(self._any[found.name], plan, self._options.drop))
 
     def _coded(self, found: CutMap, plan: FeatureMapPlan) -> FeatureMapPlan:
         """Return ``plan`` with the coder that the options name, or the best one where they leave all open."""
@@ -164,11 +166,10 @@ def _answers(model: Model, images: Images) -> np.ndarray[tuple[int], np.dtype[np
     return np.concatenate([part.argmax(axis=1) for part in parts])
 
 
-def _telling(quantized: Model, images: Images, values: int) -> Images:
-    """Return the images that show most of what errors do; fewer where ``values`` of one take much memory."""
+def _telling(quantized: Model, images: Images, count: int) -> Images:
+    """Return the ``count`` images that show most of what errors do."""
     runner = session(quantized)
     outputs = np.concatenate([run(runner, images[at : at + BATCH])[0] for at in range(0, len(images), BATCH)])
-    count = max(1, min(TOLD, MOST_TOLD_BYTES // max(4 * values, 1)))
     return images[most_telling(outputs, count)]
 
 
