@@ -40,6 +40,20 @@ Bands<Value> BandsAt(const std::vector<Band>& bands, int level, std::size_t chan
   return found;
 }
 
+// hint + |value|, modulo 2^bits.
+template <typename Value>
+Value Plus(Value hint, Value value) {
+  using Bits = std::make_unsigned_t<Value>;
+  const auto bits = static_cast<Bits>(value);
+  const auto magnitude = static_cast<Bits>(value < 0 ? Bits{0} - bits : bits);
+  return static_cast<Value>(static_cast<Bits>(static_cast<Bits>(hint) + magnitude));
+}
+
+template <typename Value>
+void AddMagnitudes(const Value* __restrict values, std::size_t count, Value* __restrict hints) {
+  for (std::size_t i = 0; i < count; ++i) hints[i] = Plus(hints[i], values[i]);
+}
+
 PlaneShape Halved(PlaneShape shape) {
   return {shape.channels, (shape.height + 1) / 2, (shape.width + 1) / 2};
 }
@@ -95,21 +109,25 @@ void FindHints(const std::vector<Band>& bands, std::size_t index,
     if (!sibling && (other.level != band.level + 1 || other.orientation != band.orientation)) {
       continue;
     }
+    const bool all = band.MayBeDropped() && !other.MayBeDropped();
+    if (sibling && !all && other.shape.area() == area && other.shape.width == width) {
+      AddMagnitudes(planes + other.offset, band.channels * area, hints);
+      continue;
+    }
     const int shift = sibling ? 0 : 1;
     const std::size_t rows = std::min(band.shape.height, other.shape.height << shift);
     const std::size_t columns = std::min(width, other.shape.width << shift);
     for (std::size_t c = 0; c < band.channels; ++c) {
-      const bool all = band.MayBeDropped() && !other.MayBeDropped();
       const Value* const from = planes + other.offset + (all ? kept[c] : c) * other.shape.area();
       for (std::size_t y = 0; y < rows; ++y) {
         const Value* const row = from + (y >> shift) * other.shape.width;
         Value* const to = hints + c * area + y * width;
+        if (shift == 0) {
+          AddMagnitudes(row, columns, to);
+          continue;
+        }
         for (std::size_t x = 0; x < columns; ++x) {
-          const Value value = row[x >> shift];
-          using Bits = std::make_unsigned_t<Value>;
-          const auto bits = static_cast<Bits>(value);
-          const auto magnitude = static_cast<Bits>(value < 0 ? Bits{0} - bits : bits);
-          to[x] = static_cast<Value>(static_cast<Bits>(static_cast<Bits>(to[x]) + magnitude));
+          to[x] = Plus(to[x], row[x >> 1]);
         }
       }
     }

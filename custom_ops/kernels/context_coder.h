@@ -25,6 +25,9 @@ struct RangeSource {
   std::ptrdiff_t left;        // bytes; below 0 when a stream is too short
 };
 
+// Samples of a row that are looked at together. So many numbers behind a plane are read, too.
+constexpr std::size_t kContextBlock = 8;
+
 template <typename Value>
 struct ContextCoderTable {
   void (*reset)(Distributions& distributions);
@@ -42,7 +45,7 @@ struct ContextCoderTable {
                  Distributions& distributions, Value* scratch, Value* x);
 
   static constexpr std::size_t ScratchCount(std::size_t width) {
-    return RangeSource::kStates * 6 * width;
+    return RangeSource::kStates * 6 * (width + kContextBlock);
   }
 
   static const ContextCoderTable portable, v2, v3, v4;

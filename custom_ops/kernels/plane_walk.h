@@ -87,7 +87,7 @@ inline bool CodeMaps(PlaneShape shape, const Value* before, const Value* hints, 
     for (Value** const row : {&map.errors, &map.above.slope, &map.above.activity,
                               &map.above.weighted, &map.above.zeros, &map.above.magnitudes}) {
       *row = scratch;
-      scratch += width;
+      scratch += width + kContextBlock;
     }
   }
   const auto next = [&](const Value* at, std::size_t y) {

@@ -87,10 +87,12 @@ inline void LookAbove(const Value* above, const Value* errors, std::size_t width
                       RowAbove<Value>& row) {
   row.north = above;
   const std::size_t last = width - 1;
+  // Whole blocks: what lies behind the row is read and computed in vain, for rows are short.
+  for (std::size_t begin = 1; begin < last; begin += kContextBlock) {
+    LookAbove<predicted>(above, errors, begin, begin + kContextBlock, 1, 1, row);
+  }
   LookAbove<predicted>(above, errors, 0, 1, 0, last > 0 ? 1 : 0, row);
-  if (last == 0) return;
-  LookAbove<predicted>(above, errors, 1, last, 1, 1, row);
-  LookAbove<predicted>(above, errors, last, width, 1, 0, row);
+  if (last > 0) LookAbove<predicted>(above, errors, last, width, 1, 0, row);
 }
 
 // What P adds to the second context.
