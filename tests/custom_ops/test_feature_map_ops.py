@@ -15,7 +15,7 @@ from qonnx_tools.ops._codes import target_of
 
 TABLE = {name: op for (domain, name), op in ops.op_table().items() if domain == ops.DOMAIN}
 BYTE = {"transform": 3, "levels": 2, "bits": 8, "signed": 1, "to": 3}
-some = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+some = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEED = int(os.environ.get("QONNX_TOOLS_TEST_SEED", "0"))
 
 
