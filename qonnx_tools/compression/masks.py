@@ -1,8 +1,11 @@
 """Which channels of a feature map go without their finest bands: those whose bands matter least to the outputs.
 
 What a channel's bands matter is their energy times how much the outputs feel it. The channels are put in groups of like
-energy; all bands of a group are left out together, and the divergence of the outputs over the energy that was left out
-is what the outputs feel of each unit of it. That takes a few runs of the network behind the map, and no gradient.
+energy; all bands of a group are left out together, and the squared change of the outputs over the energy that was left
+out is what the outputs feel of each unit of it. That takes a few runs of the network behind the map, and no gradient.
+Groups are few and bands not independent, so that energies are weighted with the square root of it: halfway, by the
+geometric mean, between the energy alone and the effect as measured. Divergences do worse: left out bands are large
+errors, which most images show not at all and some entirely.
 """
 
 import numpy as np
@@ -29,7 +32,7 @@ def dropped_channels(cut: CutMap, plan: FeatureMapPlan, share: float) -> tuple[i
     if count in (0, channels):
         return tuple(range(count))
     energies = band_energies(cut.codes, Wavelet(plan.transform))
-    effects = energies * _sensitivities(cut, plan, energies)
+    effects = energies * np.sqrt(_sensitivities(cut, plan, energies))
     return tuple(sorted(np.lexsort((energies, effects))[:count].tolist()))
 
 
@@ -47,6 +50,5 @@ def _sensitivities(cut: CutMap, plan: FeatureMapPlan, energies: npt.NDArray[np.f
     for group in np.array_split(np.argsort(energies, kind="stable"), min(GROUPS, len(energies))):
         energy = energies[group].sum()
         trial = FeatureMapPlan(plan.transform, plan.coder, plan.levels, 1.0, tuple(sorted(group.tolist())))
-        damage = cut.damage(returned(cut.codes, cut.format, trial)) if energy else 0.0
-        found[group] = damage / energy if energy else 0.0
+        found[group] = cut.error(returned(cut.codes, cut.format, trial)) / energy if energy else 0.0
     return found

@@ -33,6 +33,10 @@ class CutMap:
         """Return the mean divergence of the outputs where the map holds other codes."""
         return self.tail.damage(np.asarray(self.format.decode(codes), np.float32))
 
+    def error(self, codes: npt.NDArray[np.integer]) -> float:
+        """Return the mean squared change of the outputs where the map holds other codes."""
+        return self.tail.error(np.asarray(self.format.decode(codes), np.float32))
+
 
 class Tail:
     """The part of a network that depends on one tensor, to be run on other values of it."""
@@ -63,6 +67,16 @@ class Tail:
 
     def damage(self, values: npt.NDArray[np.float32]) -> float:
         """Return the mean divergence of the outputs with ``values``."""
+        return max(0.0, divergence([self._reference], [self._outputs(values)]))
+
+    def error(self, values: npt.NDArray[np.float32]) -> float:
+        """Return the mean squared change of the outputs with ``values``; of logits, without what moves all alike."""
+        change = self._outputs(values).astype(np.float64) - self._reference
+        if change.ndim == 2:
+            change -= change.mean(axis=1, keepdims=True)
+        return float(np.square(change).mean())
+
+    def _outputs(self, values: npt.NDArray[np.float32]) -> Array:
         given = {self._start: values, **self._values}
         size = self._model.graph.inputs[0].shape[0]
         batch = size if isinstance(size, int) else BATCH
@@ -73,7 +87,7 @@ class Tail:
             if isinstance(size, int) and count < size:  # the network may hold its batch size: fill up, and drop again
                 fed = {name: np.concatenate([each, each[-1:].repeat(size - count, 0)]) for name, each in fed.items()}
             found.append(self._runner.run([self._output], fed)[0][:count])
-        return max(0.0, divergence([self._reference], found))
+        return np.concatenate(found)
 
     @cached_property
     def _runner(self) -> Any:

@@ -64,6 +64,12 @@ def test_a_damage_is_that_of_the_graph_with_the_map_alone(network, cuts):
         assert found > 0
         assert found == pytest.approx(divergence([outputs[""]], [outputs[name]]), rel=1e-3)
         assert cuts[name].damage(cuts[name].codes) == 0
+        change = outputs[name].astype(np.float64) - outputs[""]
+        expected = np.square(change - change.mean(axis=1, keepdims=True)).mean()
+        assert cuts[name].error(returned(cuts[name].codes, cuts[name].format, maps[name])) == pytest.approx(
+            expected, 1e-3
+        )
+        assert cuts[name].error(cuts[name].codes) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_network_that_holds_its_batch_size(network, cuts):
