@@ -35,8 +35,8 @@ _OPTIONS: Mapping[str, Any] = {
     "cost": Annotated[
         list[str] | None,
         typer.Option(
-            help="memory, multipliers, multiplier-inputs, shift-adds, bops, accumulators, or the TOML file of an "
-            "accelerator; may be repeated [memory and multipliers].",
+            help="memory, multipliers, multiplier-inputs, shift-adds, bops, accumulators, feature-map-bytes, or the "
+            "TOML file of an accelerator; may be repeated [memory and multipliers].",
             rich_help_panel=_PANEL,
         ),
     ],

@@ -23,6 +23,7 @@ from qonnx_tools.search.damage import WALKS
 from qonnx_tools.search.images import Images, Parts
 from qonnx_tools.search.journal import Journal
 from qonnx_tools.search.space import Space, Widths
+from qonnx_tools.search.stored_maps import LOSSLESS
 from qonnx_tools.targets import NATIVE, SIMULATION
 from qonnx_tools.workload import work_of
 
@@ -78,7 +79,7 @@ class Joint:
         Its weights are fitted to the outputs of their layers, on ``images`` of those for tuning.
         """
         images = min(images, len(self._parts.tuning))
-        key = digest([images, sorted(widths.items())])
+        key = digest([images, sorted(widths.items()), *self._space.stored])
         if key in self.measured:
             return self.measured[key]
         path = self._folder / f"{key}.json"
@@ -131,9 +132,10 @@ class Joint:
     def _fitted(self, widths: Widths, images: int) -> Plan:
         scheme = self._space.scheme_with(widths)
         network = self._space.network
-        return fit_to_outputs(
+        plan = fit_to_outputs(
             self._prepared.model, network, scheme.propose(network), scheme, self._parts.tuning, images
         )
+        return replace(plan, feature_maps=dict.fromkeys(self._space.stored, LOSSLESS))
 
     def _counted(self, key: str, widths: Widths, plan: Plan, target: str, others: int) -> Measured:
         """Return what a plan loses, counted once; ``others`` are inferences that making it took."""

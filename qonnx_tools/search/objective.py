@@ -8,6 +8,7 @@ from qonnx_tools.accelerator import Accelerator
 from qonnx_tools.cost import LAYER_COSTS, UNIFORM_BITS, LayerWork, Work, accumulator_bits, cost_of
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.allocation import Product, Program, Sum
+from qonnx_tools.search.options import FEATURE_MAPS
 from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space, Widths
 from qonnx_tools.workload import work_of
 
@@ -19,21 +20,23 @@ _OF_LAYERS: Mapping[str, str] = {
     "bops": "bit_operations",
     "accumulators": "accumulator_cost",
 }
-COSTS = (MEMORY, *_OF_LAYERS)
+COSTS = (MEMORY, *_OF_LAYERS, FEATURE_MAPS)
 """What a search can lessen, beside the cost on an accelerator, and limit, beside the peak of the activations kept."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A cost: so much for each stored bit, and so much for each layer."""
+    """A cost: so much for each stored bit, so much for each layer, and so much for feature maps by name and width."""
 
     bit: float
     layer: Callable[[LayerWork], float] | None
+    maps: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
     def of(self, work: Work) -> float:
         """Return the cost of a network."""
         layers = sum(map(self.layer, work.layers)) if self.layer else 0.0
-        return self.bit * cost_of(work).memory_bits + layers
+        maps = sum(self.maps[each.name][each.bits] for each in work.maps if each.name in self.maps)
+        return self.bit * cost_of(work).memory_bits + layers + maps
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class Objective:
         names: of the costs; ACCELERATOR is that on ``accelerator``.
         limits: the largest share of the cost with 8 bits everywhere, by name of the cost, or PEAK.
         accelerator: what the user says of the hardware.
+        stored: bytes of the feature maps that are stored compressed, by name and width, for FEATURE_MAPS.
     """
 
     names: tuple[str, ...]
     limits: Mapping[str, float] = field(default_factory=dict)
     accelerator: Accelerator | None = None
+    stored: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -59,6 +64,11 @@ class Objective:
                 raise ConfigError(f"limit of '{name}' is unknown; choose from {', '.join((*COSTS, PEAK))}")
             if not most > 0:
                 raise ConfigError(f"limit of '{name}' is {most:g}; give a share above 0")
+
+    @property
+    def stores_maps(self) -> bool:
+        """Whether the bytes of feature maps count."""
+        return FEATURE_MAPS in {*self.names, *self.limits}
 
     def of(self, work: Work) -> float:
         """Return the cost of a network; 1 is that with 8 bits everywhere."""
@@ -107,6 +117,8 @@ class Objective:
         if name == ACCELERATOR and self.accelerator is not None:
             each = self.accelerator
             return Term(each.costs.memory_bit, lambda layer: layer.macs * each.product_cost(layer))
+        if name == FEATURE_MAPS:
+            return Term(0.0, None, self.stored)
         return Term(0.0, LAYER_COSTS[_OF_LAYERS[name]])
 
 
@@ -124,7 +136,10 @@ class _Tables:
     def sum(self, term: Term, name: str, scale: float) -> Sum:
         """Return ``scale`` times a cost as a sum over choices."""
         terms = {
-            choice.key: tuple(scale * term.bit * self._numbers(choice) * width for width in choice.widths)
+            choice.key: tuple(
+                scale * (term.bit * self._numbers(choice) * width + _bytes(term, choice, width))
+                for width in choice.widths
+            )
             for choice in self._space.choices
         }
         cost = term.layer
@@ -206,6 +221,13 @@ class _Tables:
             work = work_of(space.model, space.plan({**widest, **keys}))
             found[width] = {layer.name: layer for layer in work.layers}
         return found
+
+
+def _bytes(term: Term, choice: Choice, width: int) -> float:
+    """Return what the maps of ``choice`` cost by their names."""
+    if choice.kind != ACTIVATION:
+        return 0.0
+    return sum(term.maps[name][width] for name in choice.tensors if name in term.maps)
 
 
 def nearest(widths: Sequence[int], width: int) -> int:

@@ -10,6 +10,8 @@ PROGRAM, SEQUENTIAL = "program", "sequential"
 METHODS = (PROGRAM, SEQUENTIAL)
 """By an integer program and joint measurements, or one tensor after the other."""
 OBJECTIVE = ("memory", "multipliers")
+FEATURE_MAPS = "feature-map-bytes"
+"""The cost of which plans store their feature maps compressed."""
 WIDTHS: Mapping[str, tuple[int, ...]] = {
     WEIGHTS: (2, 3, 4, 5, 6, 8),
     BIAS: (8, 12, 16),
@@ -52,3 +54,5 @@ class SearchOptions:
             raise ConfigError(f"method is '{self.method}'; choose one of {', '.join(METHODS)}")
         if self.method == SEQUENTIAL and self.limits:
             raise ConfigError("method sequential knows a budget of accuracy alone; leave out the limits of cost")
+        if self.method == SEQUENTIAL and FEATURE_MAPS in self.cost:
+            raise ConfigError(f"method sequential does not compress feature maps; leave out the cost {FEATURE_MAPS}")

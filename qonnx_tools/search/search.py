@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from qonnx_tools.search.one_by_one import search_one_by_one
 from qonnx_tools.search.options import SEQUENTIAL, WIDTHS, SearchOptions
 from qonnx_tools.search.programmed import search_by_program
 from qonnx_tools.search.space import WEIGHTS, Space
+from qonnx_tools.search.stored_maps import stored_maps, stored_sizes
 from qonnx_tools.search.task import Progress, Task, inferences, pareto
 from qonnx_tools.workload import pruned
 
@@ -104,6 +105,9 @@ def search(
     )
     allowed = {**WIDTHS, **chosen.widths, **(objective.accelerator.widths if objective.accelerator else {})}
     space = Space.of(prepared.model, network, proposer, _of_formats(allowed, scheme))
+    if objective.stores_maps:
+        space = replace(space, stored=stored_maps(space))
+        objective = replace(objective, stored=stored_sizes(space, space.stored, parts.tuning))
     place = _folder(folder)
     settings = {
         "scheme": repr(proposer),

@@ -50,12 +50,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Space:
-    """A network to choose widths for: its canonical graph, as a scheme sees it, and the choices in graph order."""
+    """A network to choose widths for: its canonical graph, as a scheme sees it, and the choices in graph order.
+
+    ``stored`` are the feature maps that its plans store compressed, without loss.
+    """
 
     model: Model
     network: Network
     scheme: Scheme
     choices: tuple[Choice, ...]
+    stored: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: Model, network: Network, scheme: Scheme, widths: Mapping[str, tuple[int, ...]]) -> "Space":

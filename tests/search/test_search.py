@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from small_classifier import normalized_classifier, small_classifier, small_images
 
+from qonnx_tools.compression.stored import MapMeter
 from qonnx_tools.conversion import convert
 from qonnx_tools.cost import accumulator_bits, savings
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.evaluation import evaluate
+from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.graph import save, to_proto
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.front import front_writer, pick
@@ -244,3 +246,31 @@ def test_too_few_images(model, tmp_path):
     np.savez(tmp_path / "few.npz", images=small_images(5))
     with pytest.raises(DataError, match="a search needs 12 images or more"):
         search(model, tmp_path / "few.npz", tmp_path / "s")
+
+
+def test_feature_maps_are_stored_and_their_bytes_a_cost(model, data, tmp_path):
+    chosen = dataclasses.replace(options(), cost=("feature-map-bytes",))
+    result = search(model, data, tmp_path, options=chosen)
+    assert dict(result.best.plan.feature_maps) == {"h": FeatureMapPlan()}  # without loss
+    sizes = result.objective.stored["h"]
+    (bits,) = (each.bits for each in result.best.work.maps if each.name == "h")
+    assert bits < 8
+    assert result.objective.of(result.best.work) == sizes[bits] / sizes[8] < 1
+
+    meter = MapMeter(convert(model, plan=result.best.plan).model)
+    meter.run(small_images(100))
+    stored = meter.result()
+    assert [each.bits for each in stored.maps] == [bits]
+    assert abs(stored.total.bytes / sizes[bits] - 1) < 0.1  # other images, of a network whose layers are rounded
+
+    half = sizes[bits] / sizes[8] + 0.1
+    limited = search(
+        model, data, tmp_path / "limit", options=dataclasses.replace(options(), limits={"feature-map-bytes": half})
+    )
+    (bits,) = (each.bits for each in limited.best.work.maps if each.name == "h")
+    assert sizes[bits] / sizes[8] <= half
+
+
+def test_the_sequential_search_stores_no_feature_maps():
+    with pytest.raises(ConfigError, match="method sequential does not compress feature maps"):
+        SearchOptions(cost=("memory", "feature-map-bytes"), method="sequential")
