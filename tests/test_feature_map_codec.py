@@ -60,6 +60,15 @@ def test_large_maps_come_back(coding, random):
         np.testing.assert_array_equal(decompress(compress(codes, coding)), codes)
 
 
+@pytest.mark.parametrize("element", [np.uint8, np.int16])
+def test_more_channels_than_go_side_by_side(element, random):
+    limits = np.iinfo(element)
+    codes = random.integers(limits.min, limits.max, (37, 5, 7), element, endpoint=True)
+    for coding in EVERY:
+        dropped = tuple(random.random(37) < 0.5) if coding.levels else ()
+        assert_as_reference(codes, Coding(coding.transform, coding.coder, coding.levels, 2.5, dropped))
+
+
 @pytest.mark.parametrize(("bits", "signed", "narrow"), [(4, False, False), (5, True, True), (1, True, False)])
 def test_number_formats(bits, signed, narrow, random):
     form = FixedPoint(bits, 0, signed, narrow)

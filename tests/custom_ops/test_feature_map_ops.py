@@ -67,6 +67,16 @@ def test_maps_that_several_workers_share(run_codes, transform, dtype):
         np.testing.assert_array_equal(run_codes("FeatureMapRoundTrip", inputs, attributes, threads), expected)
 
 
+@pytest.mark.parametrize("shape", [(1, 16, 4, 4), (3, 13, 7, 5), (2, 17, 1, 9), (5, 4, 8, 3)])
+@pytest.mark.parametrize("transform", [2, 3])
+def test_more_channels_than_go_side_by_side(run_codes, transform, shape):
+    inputs = maps(shape, 50, np.arange(shape[1]) % 3 == 1)
+    for levels in (1, 2, 3):
+        attributes = BYTE | {"transform": transform, "levels": levels}
+        (expected,) = TABLE["FeatureMapRoundTrip"].reference(inputs, attributes)
+        np.testing.assert_array_equal(run_codes("FeatureMapRoundTrip", inputs, attributes, 2), expected)
+
+
 REFUSED = [
     (maps(), {"transform": 4}, "attribute 'transform' is 4; it must lie in 0..3"),
     (maps(), {"levels": 0}, "attribute 'levels' is 0; attribute 'transform' 3 takes 1 to 3"),
