@@ -26,6 +26,8 @@ DAMAGE_BATCH = 64
 FEW_IMAGES, MANY_IMAGES = 256, 2048
 """That weights are fitted to in rough and in exact measurements; in the plan at the end they are all for tuning, which
 the exact ones take, too, where those are hardly more."""
+USUAL_PLANS = 12
+"""That are measured; from it the time left is told."""
 TASKS = 8
 """Parts that the choices are measured in by workers: each part computes the network once."""
 
@@ -37,7 +39,8 @@ def search_by_program(task: Task) -> list[Measured]:
 
     def loss(images: int, widths: Widths) -> float:
         measured = joint.measure(widths, images)
-        task.report(task.state(list(joint.measured.values())), len(joint.measured), 0)
+        done = len(joint.measured)
+        task.report(task.state(list(joint.measured.values())), done, max(USUAL_PLANS, done + 1))
         return measured.loss
 
     tuning = len(task.parts.tuning)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,16 +140,25 @@ def _accepted(task: Task, front: Sequence[Measured]) -> tuple[Measured, Verdict]
 
     Where weights are fitted, they are so anew, to all images for tuning.
     """
-    images, joint = task.parts.acceptance, task.joint
-    most = task.most_of(joint.float_accuracy(images))
+    joint = task.joint
+    most = task.most_of(joint.float_accuracy(task.parts.acceptance))
     within = [each for each in front if each.loss <= task.most and task.fits(each)] or [front[-1]]
     for found in sorted(within, key=lambda each: task.objective.of(each.work)):
         each = joint.measure(found.widths, len(task.parts.tuning)) if found.plan.fitted else found
         task.report("accepting a plan", 0, 0)
-        verdict = accept(joint.pairs(each.plan, images), len(images), most)
+        verdict = _verdict(task, each, most)
         if verdict.accepted:
             break
     return each, verdict
+
+
+def _verdict(task: Task, measured: Measured, most: float) -> Verdict:
+    """Return whether unseen images accept a plan, from the journal if it is there."""
+    images, key = task.parts.acceptance, f"accepted {measured.file} {most!r}"
+    if key not in task.journal:
+        found = accept(task.joint.pairs(measured.plan, images), len(images), most)
+        task.journal.put(key, {"verdict": asdict(found), "inferences": found.images})
+    return Verdict(**task.journal[key]["verdict"])
 
 
 def _of_formats(widths: Mapping[str, tuple[int, ...]], scheme: str) -> dict[str, tuple[int, ...]]:
