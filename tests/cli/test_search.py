@@ -53,7 +53,8 @@ def test_tensor_after_tensor(qonnx, data):
     assert (run.status, run.err) == (0, "")
     document = json.loads(run.out)
     assert document["plans_measured"] > 50
-    assert document["inferences"] == 27 * document["plans_measured"]
+    accepting = document["inferences"] - 27 * document["plans_measured"]
+    assert 0 < accepting <= 18, "the images that the plan was accepted on"
     assert set(document["pruned"]) == {key for key in document["pruned"] if 1 in document["widths"].values()}, (
         "a tensor of one bit is zero"
     )
