@@ -10,11 +10,11 @@ import numpy as np
 from qonnx_tools.arithmetic.bitstream import Coding
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.feature_map_plan import FeatureMapPlan, why_not_compressed
+from qonnx_tools.feature_map_plan import FeatureMapPlan, why_map_not_compressed
 from qonnx_tools.graph import Names, consumers, gs, op_of
 from qonnx_tools.ops import DOMAIN
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
-from qonnx_tools.quantizers import Quantizer, quantizer_of
+from qonnx_tools.quantizers import quantizer_of
 from qonnx_tools.round_trips import ROUND_TRIP, element_code, note_map, round_trip_node
 
 
@@ -68,19 +68,10 @@ def _quantizer(tensor: Any) -> tuple[gs.Node, FixedPoint]:
     if not found:
         raise ConfigError(f"feature map '{tensor.name}' has no format; give it one in the plan")
     node, quantizer = found[0]
-    reason = _refusal(tensor, quantizer)
+    reason = why_map_not_compressed(quantizer.format, tensor.shape)
     if reason is not None or not isinstance(quantizer.format, FixedPoint):
         raise ConfigError(f"feature map '{tensor.name}' cannot be compressed: {reason}; take it out")
     return node, quantizer.format
-
-
-def _refusal(tensor: Any, quantizer: Quantizer) -> str | None:
-    reason = why_not_compressed(quantizer.format)
-    shape = tensor.shape
-    if reason is None and (shape is None or len(shape) != 4 or not isinstance(shape[1], int)):
-        shown = "unknown" if shape is None else str(list(shape))
-        reason = f"its shape is {shown}, not [N, C, H, W] with a known number of channels"
-    return reason
 
 
 def _coding(tensor: Any, plan: FeatureMapPlan) -> Coding:

@@ -1,5 +1,6 @@
 """How a plan says that a feature map is compressed, and its JSON."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,17 @@ def why_not_compressed(of: Format) -> str | None:
         return f"its format is {of}; only fixed point with one format for the whole tensor is compressed"
     if not 1 <= of.bits <= MOST_BITS:
         return f"it has {of.bits} bits; codes of 1 to {MOST_BITS} bits are compressed"
+    return None
+
+
+def why_map_not_compressed(of: Format, shape: Sequence[Any] | None) -> str | None:
+    """Return why a tensor of this format and shape is not compressed, or None where it is."""
+    reason = why_not_compressed(of)
+    if reason is not None:
+        return reason
+    if shape is None or len(shape) != 4 or not isinstance(shape[1], int):
+        shown = "unknown" if shape is None else str(list(shape))
+        return f"its shape is {shown}, not [N, C, H, W] with a known number of channels"
     return None
 
 

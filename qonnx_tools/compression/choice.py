@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.feature_map_plan import why_not_compressed
+from qonnx_tools.feature_map_plan import why_map_not_compressed
 from qonnx_tools.graph import gs, is_constant, op_of, producer
 from qonnx_tools.plan import BatchNorm, Plan, Role
 from qonnx_tools.topology import CLIPPING, activations
@@ -37,7 +37,7 @@ def chosen_maps(graph: gs.Graph, plan: Plan, at: Sequence[str] = (BLOCKS,)) -> t
     """
     tensors = graph.tensors()
     lines = [name for name, line in plan.tensors.items() if line.role is Role.ACTIVATION]
-    reasons = {name: _refusal(tensors.get(name), plan, name) for name in lines}
+    reasons = {name: why_map_not_compressed(plan.tensors[name].format, _shape(tensors.get(name))) for name in lines}
     fit = [name for name in lines if reasons[name] is None]
     found: set[str] = set()
     for each in at:
@@ -101,11 +101,5 @@ def _matching(pattern: str, reasons: Mapping[str, str | None]) -> Iterator[str]:
     yield from fit
 
 
-def _refusal(tensor: Any, plan: Plan, name: str) -> str | None:
-    """Return why an activation is not compressed, or None."""
-    reason = why_not_compressed(plan.tensors[name].format)
-    shape = None if tensor is None else tensor.shape
-    if reason is None and (shape is None or len(shape) != 4 or not isinstance(shape[1], int)):
-        shown = "unknown" if shape is None else str(list(shape))
-        reason = f"its shape is {shown}, not [N, C, H, W] with a known number of channels"
-    return reason
+def _shape(tensor: Any) -> Any:
+    return None if tensor is None else tensor.shape
