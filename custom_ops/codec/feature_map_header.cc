@@ -44,6 +44,15 @@ std::size_t MaskBytes(std::int64_t channels) { return static_cast<std::size_t>(c
 
 bool IsSide(std::int64_t side) { return 1 <= side && side <= kLargestSide; }
 
+// Whether a stream begins as one of this version does, and has the three bytes behind the checksum.
+CodecStatus CheckOpening(const std::uint8_t* stream, std::size_t size) {
+  if (size < sizeof kMagic || std::memcmp(stream, kMagic, sizeof kMagic) != 0) {
+    return CodecStatus::kNoStream;
+  }
+  if (size < kCheckedFrom + 3) return CodecStatus::kDamaged;
+  return (stream[kCheckedFrom] & 63) == kVersion ? CodecStatus::kGood : CodecStatus::kVersion;
+}
+
 }  // namespace
 
 CodeRange RangeOf(const FeatureMapCoding& coding) {
@@ -109,13 +118,10 @@ void SealStream(std::uint8_t* stream, std::size_t size) {
 }
 
 CodecStatus FindEnd(const std::uint8_t* stream, std::size_t size, std::size_t& length) {
-  if (size < sizeof kMagic || std::memcmp(stream, kMagic, sizeof kMagic) != 0) {
-    return CodecStatus::kNoStream;
-  }
-  if (size < kCheckedFrom + 3) return CodecStatus::kDamaged;
+  const CodecStatus opening = CheckOpening(stream, size);
+  if (opening != CodecStatus::kGood) return opening;
   const std::uint8_t* at = stream + kCheckedFrom;
   const std::uint8_t* const end = stream + size;
-  if ((at[0] & 63) != kVersion) return CodecStatus::kVersion;
   const bool mask = at[1] >> 7 != 0;
   at += 3;
   std::int64_t channels = 0, height = 0, width = 0, step = 0, payload = 0;
@@ -130,13 +136,10 @@ CodecStatus FindEnd(const std::uint8_t* stream, std::size_t size, std::size_t& l
 
 CodecStatus ReadHeader(const std::uint8_t* stream, std::size_t size, std::int64_t limit,
                        ReadStream& read) {
-  if (size < sizeof kMagic || std::memcmp(stream, kMagic, sizeof kMagic) != 0) {
-    return CodecStatus::kNoStream;
-  }
-  if (size < kCheckedFrom + 3) return CodecStatus::kDamaged;
+  const CodecStatus opening = CheckOpening(stream, size);
+  if (opening != CodecStatus::kGood) return opening;
   const std::uint8_t* at = stream + kCheckedFrom;
   const std::uint8_t* const end = stream + size;
-  if ((at[0] & 63) != kVersion) return CodecStatus::kVersion;
   std::uint32_t checksum;
   std::memcpy(&checksum, stream + sizeof kMagic, sizeof checksum);
   if (checksum != Crc32(at, size - kCheckedFrom)) return CodecStatus::kChecksum;
