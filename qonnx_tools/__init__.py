@@ -14,6 +14,7 @@ _HOME = {
     "library_path": "qonnx_tools.runtime",
     "load_plan": "qonnx_tools.plan",
     "session": "qonnx_tools.runtime",
+    "verify": "qonnx_tools.verification",
 }
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604  # the names are strings, from the table above
 

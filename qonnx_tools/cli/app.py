@@ -12,6 +12,7 @@ from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
 from qonnx_tools.cli.inspect import inspect
 from qonnx_tools.cli.search import search
+from qonnx_tools.cli.verify import verify
 
 app = typer.Typer(
     name="qonnx",
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, inspect, search, compress, decompress):
+for command in (convert, evaluate, verify, inspect, search, compress, decompress):
     app.command()(interruptible(command))
 
 
