@@ -26,9 +26,9 @@ LEVELS = (
     {"passes"},
     {"pipeline", "runtime"},
     {"calibration", "feature_map_codec"},
-    {"data_free", "schemes", "inspection"},
+    {"data_free", "hardware", "schemes", "inspection"},
     {"compression", "preparation", "reconstruction", "targets"},
-    {"conversion", "evaluation", "verification"},
+    {"conversion", "evaluation", "export", "verification"},
     {"search"},
     {"cli"},
 )

@@ -10,6 +10,7 @@ from qonnx_tools.cli.compress import compress, decompress
 from qonnx_tools.cli.convert import convert
 from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
+from qonnx_tools.cli.export import export
 from qonnx_tools.cli.inspect import inspect
 from qonnx_tools.cli.search import search
 from qonnx_tools.cli.verify import verify
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, verify, inspect, search, compress, decompress):
+for command in (convert, evaluate, verify, inspect, search, export, compress, decompress):
     app.command()(interruptible(command))
 
 
