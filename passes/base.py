@@ -19,6 +19,8 @@ class Pass(ABC):
 
     name: ClassVar[str]
     """The name on the command line: the module's name with dashes."""
+    after: ClassVar[str] = ""
+    """Of a pass that lowers to a target: the name of the one whose result it reads; "" is a graph of quantizers."""
 
     @abstractmethod
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:

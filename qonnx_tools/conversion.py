@@ -35,6 +35,7 @@ from qonnx_tools.targets import (
     check_target,
     lowering,
     narrow_accumulators,
+    to_codes,
 )
 
 CALIBRATION_IMAGES = 512
@@ -155,8 +156,9 @@ def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) 
     compressing = [CompressFeatureMaps(plan.feature_maps)] if plan.feature_maps else []
     reports = run_passes(work, [InsertQuantizers(plan), *compressing])
     check_accumulators(work, plan, target)
-    reports += run_passes(work, lowering(target, plan, strict=strict))
+    reports += run_passes(work, to_codes(target, plan, strict=strict))
     narrow = narrow_accumulators(work) if plan.chooses_accumulators else ()
+    reports += run_passes(work, lowering(target))
     return Conversion(work, plan, target, (*prepared.reports, *reports), prepared.left, None, narrow)
 
 

@@ -42,17 +42,25 @@ def check_target(target: str, *, strict: bool) -> None:
     known = [*_targets(), SIMULATION]
     if target not in known:
         raise ConfigError(f"target '{target}' is unknown; choose one of {', '.join(known)}")
-    if strict and target != NATIVE:
+    if strict and not on_codes(target):
         raise ConfigError(f"strict goes with the target {NATIVE}, not with {target}")
 
 
-def lowering(target: str, plan: Plan, *, strict: bool) -> list[Pass]:
-    """Return the passes that bring a graph of quantizers to ``target``."""
+def on_codes(target: str) -> bool:
+    """Tell whether ``target`` is the native graph, or made of it: then sums may wrap."""
+    return target == NATIVE or (target != SIMULATION and _targets()[target].after == LowerToNative.name)
+
+
+def to_codes(target: str, plan: Plan, *, strict: bool) -> list[Pass]:
+    """Return the passes that bring a graph of quantizers to integer codes, for a target that has them."""
+    return [_to_native(plan, strict=strict)] if on_codes(target) else []
+
+
+def lowering(target: str) -> list[Pass]:
+    """Return the passes that bring a graph to ``target``, after those of :func:`to_codes`."""
     if target == SIMULATION:
         return []
-    if target != NATIVE:
-        return [_targets()[target]()]
-    return [_to_native(plan, strict=strict), FuseTables(), FuseResidualAdd()]
+    return [FuseTables(), FuseResidualAdd()] if target == NATIVE else [_targets()[target]()]
 
 
 def _to_native(plan: Plan, *, strict: bool = False) -> LowerToNative:
@@ -60,8 +68,8 @@ def _to_native(plan: Plan, *, strict: bool = False) -> LowerToNative:
 
 
 def check_accumulators(quantized: Model, plan: Plan, target: str) -> None:
-    """Raise ``ConfigError`` where sums of a graph of quantizers could wrap: no target but the native one says so."""
-    if target == NATIVE or not plan.chooses_accumulators:
+    """Raise ``ConfigError`` where sums of a graph of quantizers could wrap: only what is made of codes says so."""
+    if on_codes(target) or not plan.chooses_accumulators:
         return
     trial = from_proto(to_proto(quantized))
     run_passes(trial, [_to_native(plan)])

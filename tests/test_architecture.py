@@ -22,7 +22,7 @@ LEVELS = (
     {"feature_maps", "origin", "quantizers", "round_trips", "topology"},
     {"accelerator", "divergence", "units", "workload"},
     {"comparable", "contents"},
-    {"lowering"},
+    {"lowering", "standard_ops"},
     {"passes"},
     {"pipeline", "runtime"},
     {"calibration", "feature_map_codec"},

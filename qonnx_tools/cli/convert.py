@@ -89,7 +89,10 @@ def convert(
     ] = None,
     target: Annotated[
         str,
-        typer.Option(help="native: integer codes; simulation: quantizers on floats; qonnx: the QONNX dialect."),
+        typer.Option(
+            help="native: integer codes; simulation: quantizers on floats; qdq: the same as native in standard ONNX; "
+            "qonnx: the QONNX dialect."
+        ),
     ] = "native",
     strict: Annotated[bool, typer.Option("--strict", help="With --target native: refuse what stays in float.")] = False,
     passes: Annotated[

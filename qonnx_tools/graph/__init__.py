@@ -29,6 +29,7 @@ from qonnx_tools.graph.load import from_proto, load
 from qonnx_tools.graph.metadata import node_metadata, own_metadata, set_node_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import clean_up, topological_order
+from qonnx_tools.graph.project import plain_domain
 from qonnx_tools.graph.save import save
 from qonnx_tools.graph.surgeon import gs
 from qonnx_tools.graph.text import parse
@@ -60,6 +61,7 @@ __all__ = [
     "own_metadata",
     "parse",
     "part_model",
+    "plain_domain",
     "producer",
     "replace_input",
     "save",
