@@ -57,9 +57,14 @@ def constants_of(node: gs.Node, contents: Contents) -> Iterator[Constant]:
         yield _constant(tensor.name, role, numbers, contents.origins.get(node.name))
 
 
-def is_inline(node: gs.Node, constant: Constant) -> bool:
+def has_values(node: gs.Node, constant: Constant) -> bool:
     """Tell whether the manifest holds the numbers: single ones, and the few of a standard op's shapes and axes."""
     return constant.numbers.size <= (1 if node.domain == DOMAIN else INLINE)
+
+
+def has_files(node: gs.Node, constant: Constant) -> bool:
+    """Tell whether the constant is in files: what the hardware reads."""
+    return constant.numbers.size > 0 and (node.domain == DOMAIN or not has_values(node, constant))
 
 
 def _constant(name: str, role: str, numbers: npt.NDArray[Any], origin: Origin | None) -> Constant:

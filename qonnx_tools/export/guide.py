@@ -16,6 +16,9 @@ Everything in it says the same as the graph: integers, bit for bit.
 | `constants/LLL_ROLE.bin`, `.hex` | weights, biases, multipliers, addends, shifts, thresholds, tables of layer LLL |
 | `constants.bin` | all of them at their addresses: {constant_bytes:,} bytes |
 | `vectors/TTT.bin`, `.hex` | golden values of wire TTT for {vectors} image(s), one image after the other |
+| `rtl/*.v` | processing elements, Verilog-2005 |
+| `sim/*.v` | a bench for each layer: elements with the layer's parameters, its images, its golden values |
+| `Makefile` | `make`: all layers in Icarus Verilog; `make layer_003`: one; `make SIM=verilator`: faster |
 
 ## Numbers
 

@@ -1,7 +1,7 @@
 """``manifest.json``: what is in an accelerator package, in the terms of the hardware."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 import qonnx_tools
 from qonnx_tools.contents import Contents
-from qonnx_tools.export.constants import Constant, constants_of, is_inline
+from qonnx_tools.export.constants import Constant, constants_of, has_files, has_values
 from qonnx_tools.export.memory import Place, in_a_row, shared
 from qonnx_tools.export.wires import Wire, wires
 from qonnx_tools.graph import Model, gs, is_constant, nodes, op_of
@@ -56,7 +56,7 @@ class Package:
     @property
     def stored(self) -> list[tuple[Layer, Constant]]:
         """The constants that are in files, each with its layer."""
-        return [(layer, each) for layer in self.layers for each in layer.constants if not is_inline(layer.node, each)]
+        return [(layer, each) for layer in self.layers for each in layer.constants if has_files(layer.node, each)]
 
 
 def layers_of(contents: Contents) -> tuple[Layer, ...]:
@@ -95,12 +95,13 @@ def constant_places(package: Package) -> list[Place]:
     return in_a_row(-(-each.numbers.size * each.bits // 8) for _, each in package.stored)
 
 
-def manifest(package: Package, digest: str) -> dict[str, Any]:
+def manifest(package: Package, digest: str, simulations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the manifest as JSON data.
 
     Args:
         package: what it describes.
         digest: SHA-256 of the model file.
+        simulations: of each layer, what says how it is simulated, or why it is not.
     """
     graph, places = package.model.graph, _map_places(package)
     constants = _constants(package)
@@ -116,7 +117,10 @@ def manifest(package: Package, digest: str) -> dict[str, Any]:
             "constants": {"bytes": max((place.end for place in constant_places(package)), default=0)},
             "maps": {"bytes": max((place.end for place in places.values()), default=0)},
         },
-        "layers": [_layer(layer, package, constants[layer.index]) for layer in package.layers],
+        "layers": [
+            _layer(layer, package, constants[layer.index]) | {"simulation": dict(simulation)}
+            for layer, simulation in zip(package.layers, simulations, strict=True)
+        ],
         "tensors": tensors,
     }
 
@@ -166,9 +170,9 @@ def _constants(package: Package) -> dict[int, dict[str, Any]]:
             if each.role == "w" and origin is not None:
                 weight = next((line for line in lines.values() if line.role.value == "weight"), None)
                 document |= {"format": format_to_json(weight.format)} if weight is not None else {}
-            if is_inline(layer.node, each):
+            if has_values(layer.node, each):
                 document["values"] = each.numbers.ravel().tolist()
-            else:
+            if has_files(layer.node, each):
                 place, name = next(places), file_of(layer, each)
                 document |= {"address": place.address, "bytes": place.bytes, "bin": f"{name}.bin", "hex": f"{name}.hex"}
             found[layer.index][each.role] = document

@@ -16,8 +16,10 @@ import numpy as np
 from qonnx_tools.contents import Contents
 from qonnx_tools.data import Preprocessing
 from qonnx_tools.errors import ConfigError, ModelError
+from qonnx_tools.export.benches import Bench, bench_of
 from qonnx_tools.export.guide import guide
 from qonnx_tools.export.manifest import Package, constant_places, file_of, manifest, package_of, vector_file
+from qonnx_tools.export.simulation import simulation_files
 from qonnx_tools.export.vectors import images, values
 from qonnx_tools.export.wires import wires
 from qonnx_tools.graph import load
@@ -73,13 +75,21 @@ def export(
         raise ModelError(f"{model}: it has no codes on its wires; convert the trained model with --target native")
     inputs = images(loaded, contents, max(1, vectors), data, preprocessing)
     package = package_of(loaded, contents, values(loaded, list(known), inputs, threads), vectors)
-    document = manifest(package, hashlib.sha256(Path(model).read_bytes()).hexdigest())
-    written = {**_constants(package), **_vectors(package)}
+    found = [bench_of(package, layer) for layer in package.layers]
+    benches = [bench for bench in found if isinstance(bench, Bench)]
+    document = manifest(package, hashlib.sha256(Path(model).read_bytes()).hexdigest(), [_said(each) for each in found])
+    written = {**_constants(package), **_vectors(package), **simulation_files(benches)}
     written[MANIFEST] = (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
     written[SCHEMA] = (files("qonnx_tools.export") / SCHEMA).read_bytes()
     written["README.md"] = guide(document).encode()
     write_folder(target, written, force=force)
     return Exported(target, document, len(written), sum(map(len, written.values())))
+
+
+def _said(found: Bench | str) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"none": found}
+    return {"module": found.name, "bench": found.bench, "parameters": dict(found.parameters)}
 
 
 def write_folder(target: Path, written: Mapping[str, bytes], *, force: bool) -> None:

@@ -1,7 +1,11 @@
-"""Small native graphs of every kind of arithmetic, as files, and their packages."""
+"""Small native graphs of every kind of arithmetic, as files, and simulations of packages."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import numpy as np
 from small_classifier import normalized_classifier, small_classifier
 
 from qonnx_tools.conversion import convert
@@ -29,3 +33,30 @@ def native_file(folder: Path, kind: str) -> Path:
     source = normalized_classifier() if kind in NORMALIZED else small_classifier()
     save(convert(source, **options).model, path)
     return path
+
+
+def simulate(folder, *arguments):
+    """Run the package's Makefile: exit status, what it printed, and by layer (differing, outputs)."""
+    make = shutil.which("make")
+    done = subprocess.run([make, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    found = re.findall(r"(layer_\d+): +(\d+) of +(\d+) outputs differ", done.stdout)
+    return done.returncode, done.stdout + done.stderr, {name: (int(bad), int(count)) for name, bad, count in found}
+
+
+def benches(result):
+    return [layer for layer in result.manifest["layers"] if "module" in layer["simulation"]]
+
+
+def assert_all_equal(result, *arguments):
+    status, shown, layers = simulate(result.folder, *arguments)
+    assert status == 0, shown
+    tensors = result.manifest["tensors"]
+    expected = {
+        layer["simulation"]["module"]: (
+            0,
+            result.manifest["vectors"] * int(np.prod(tensors[layer["outputs"][0]]["shape"])),
+        )
+        for layer in benches(result)
+    }
+    assert layers == expected
+    assert expected
