@@ -123,7 +123,7 @@ def convert(
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
     check_target(target, strict=strict)
     if given is not None:
-        prepared = prepare(model, given.batch_norm, passes, partial(_separated_in, given))
+        prepared = prepare_for(model, given, passes)
         if feature_maps is None:
             return apply(prepared, given, target, strict=strict)
         dataset = None if data is None else open_images(data, preprocessing, prepared.model)
@@ -146,6 +146,11 @@ def convert(
     if feature_maps is not None:
         chosen, tuned = compressed(prepared, chosen, feature_maps, target, dataset, tuning)
     return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration, tuned=tuned)
+
+
+def prepare_for(model: Source, plan: Plan, passes: Iterable[str] = ()) -> Prepared:
+    """Return ``model`` in the form that ``plan`` is for; see :func:`qonnx_tools.preparation.prepare`."""
+    return prepare(model, plan.batch_norm, passes, partial(_separated_in, plan))
 
 
 def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) -> Conversion:
@@ -186,17 +191,18 @@ def compressed(
     check_feature_maps(replace(plan, feature_maps=start), target)
     tuned = Tuned(dict(start))
     if options.needs_images and dataset is not None:
-        quantized = apply(_copied(prepared), plain, SIMULATION).model
+        quantized = apply(copied(prepared), plain, SIMULATION).model
         images = TuningImages.of(dataset, compare=options.max_drop is not None)
 
         def build(maps: Mapping[str, FeatureMapPlan]) -> Model:
-            return apply(_copied(prepared), replace(plain, feature_maps=maps), NATIVE).model
+            return apply(copied(prepared), replace(plain, feature_maps=maps), NATIVE).model
 
         tuned = Tuning(quantized, start, options, images, progress).run(prepared.model, build)
     return replace(plan, feature_maps=tuned.maps), tuned
 
 
-def _copied(prepared: Prepared) -> Prepared:
+def copied(prepared: Prepared) -> Prepared:
+    """Return ``prepared`` with a model of its own."""
     return replace(prepared, model=from_proto(to_proto(prepared.model)))
 
 

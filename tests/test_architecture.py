@@ -29,7 +29,7 @@ LEVELS = (
     {"data_free", "hardware", "schemes", "inspection"},
     {"compression", "preparation", "reconstruction", "targets"},
     {"conversion", "evaluation", "export", "verification"},
-    {"search"},
+    {"finetune", "search"},
     {"cli"},
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""

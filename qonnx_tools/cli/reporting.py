@@ -41,3 +41,30 @@ def progress(*steps: str) -> Iterator[tuple[Callable[[int, int], None] | None, .
             return lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
         yield tuple(update(task) for task in tasks)
+
+
+@contextmanager
+def narrated_progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield a callback (words, done, total), or None where standard error is no terminal.
+
+    It shows what a long work does and knows: a bar for each of its steps, which the words begin with.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415  # slow to import
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(text: str, done: int, total: int) -> None:
+            step = text.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip("0123456789 ")
+            if step not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[step] = bar.add_task(text, total=None)
+            bar.update(tasks[step], description=text, completed=done, total=total or None)
+
+        yield report

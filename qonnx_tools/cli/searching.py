@@ -1,7 +1,6 @@
 """What ``qonnx search`` and ``qonnx convert --search`` share: options, a run with progress, files and words."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 
 from qonnx_tools.cli import options
 from qonnx_tools.cli.outputs import Writer
-from qonnx_tools.cli.reporting import console
+from qonnx_tools.cli.reporting import console, narrated_progress
 from qonnx_tools.cost import totals
 from qonnx_tools.errors import ConfigError
 
@@ -99,7 +98,7 @@ def search_run(
         workers=searching.get("workers", 1),
         cluster=searching.get("cluster"),
     )
-    with _progress() as report:
+    with narrated_progress() as report:
         return search(
             model,
             data,
@@ -166,29 +165,3 @@ def _limit(text: str) -> tuple[str, float]:
         return name.strip(), float(number if equals else "")
     except ValueError:
         raise ConfigError(f"budget is '{text}'; give COST=SHARE, such as memory=0.5") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Yield what shows, on a terminal, what the search does and knows."""
-    import sys  # noqa: PLC0415
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415  # slow to import
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def report(text: str, done: int, total: int) -> None:
-            step = text.split(",", maxsplit=1)[0].split(";", maxsplit=1)[0].strip("0123456789 ")
-            if step not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[step] = bar.add_task(text, total=None)
-            bar.update(tasks[step], description=text, completed=done, total=total or None)
-
-        yield report

@@ -16,9 +16,10 @@ from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import WIDEST_ACCUMULATOR, BatchNorm, Plan, Role, TensorPlan
-from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, fixed_formats, sample, squared_error
+from qonnx_tools.schemes._fit import fit_fixed, fixed_formats, sample, squared_error
 from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
 from qonnx_tools.schemes._sharing import SHARING, Member, share
+from qonnx_tools.schemes.addends import scale_format
 from qonnx_tools.schemes.family import Family
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.schemes.overrides import Override, check_overrides, options_for
@@ -26,8 +27,6 @@ from qonnx_tools.topology import Layer
 
 MAX_BITS = 16
 """Widest weights and activations."""
-SCALE_FRAC = 20
-"""Most fraction bits of a batch-norm scale: what lies below changes no output, and shifts stay small."""
 GRANULARITIES = ("channel", "layer", *SHARING)
 """What has a format of its own: each output channel of the weights, each tensor, or what is named in SHARING."""
 RESIDUAL_ADDS = ("separate", "merge")
@@ -227,12 +226,7 @@ class Scheme(ABC):
 
     def scale_format(self, value: npt.NDArray[np.float32]) -> TensorPlan:
         """Fixed point for the multiplier of a batch normalization, per channel where the weights are."""
-        bits, rounding = self.batch_norm_bits, self.rounding
-        if self.granularity != "channel":
-            fitted = fit_fixed(sample(value), bits, signed=True, rounding=rounding)
-            return TensorPlan(Role.BATCH_NORM, FixedPoint(bits, min(int(np.max(fitted.frac)), SCALE_FRAC)), rounding)
-        fracs = np.minimum(fit_fixed_channels(value.reshape(-1, 1), 0, bits, rounding).frac, SCALE_FRAC)
-        return TensorPlan(Role.BATCH_NORM, FixedPoint(bits, tuple(fracs.tolist())), rounding, 0)
+        return scale_format(value, self.batch_norm_bits, self.rounding, by_channel=self.granularity == "channel")
 
 
 @cache

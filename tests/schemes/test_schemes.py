@@ -10,7 +10,8 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import BatchNorm, Role
 from qonnx_tools.schemes._grids import finest_bits
-from qonnx_tools.schemes.base import SCALE_FRAC, make_scheme, schemes
+from qonnx_tools.schemes.addends import SCALE_FRAC
+from qonnx_tools.schemes.base import make_scheme, schemes
 from qonnx_tools.schemes.network import Network
 from qonnx_tools.topology import Normalization
 

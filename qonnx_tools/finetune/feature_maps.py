@@ -1,0 +1,153 @@
+"""Compressed feature maps in training: what comes back from the codec, and which channels keep their finest bands.
+
+The codes of a map go through the compiled codec, so that the next layer reads what the integer graph reads. Backward,
+quantization counts as a straight line. What is left of channels without their finest bands is their low half, and
+gradients go back through just that:  y = P x P^T  for each channel of a map, P the matrix of one level of the wavelet
+whose high half is zero, so that  dx = P^T dy P.
+
+Channels have scores, high for those whose finest bands matter least. Those above the K-th smallest, K = r C, go
+without; the gradient of the mask is that of  1 - sigmoid(2 (s - (1 - r))).  After each step the scores are clamped to
+0..1 and scaled to the sum (1 - r) C, and the loss is lessened by lambda times the distance of the scores from the
+threshold.
+
+Source: Yang, thesis 2019.
+"""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.autograd import Function
+
+from qonnx_tools.arithmetic.coding import header_of
+from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.arithmetic.wavelet import Wavelet, join, split
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.feature_map_codec import FeatureMapEncoder
+from qonnx_tools.feature_map_plan import FeatureMapPlan
+from qonnx_tools.finetune.gradients import Tensor
+from qonnx_tools.finetune.quantizers import FormatQuantizer
+
+SHARPNESS = 2.0
+"""Of the sigmoid that stands for the mask backward."""
+HEAD_START = 0.1
+"""What the scores of the channels that the plan drops begin above the others."""
+PRECISION = 20
+"""Fraction bits of the matrices of a wavelet."""
+
+
+class FeatureMap(nn.Module):
+    """One compressed map behind its ``quantizer``; with ``retain`` it learns which channels keep their finest bands."""
+
+    def __init__(self, plan: FeatureMapPlan, quantizer: FormatQuantizer, channels: int, retain: float | None) -> None:
+        super().__init__()
+        self.quantizer, self.channels, self.active = [quantizer], channels, True  # in a list: it is no part of this one
+        self.start, self.kept = plan, channels if retain is None else int(channels * retain)
+        self.scores: nn.Parameter | None = None
+        if retain is not None:
+            if plan.transform not in list(Wavelet):
+                raise ConfigError(
+                    f"retain: a map of the transform {plan.transform} has no bands to drop; take a wavelet"
+                )
+            first = torch.ones(channels)
+            first[list(plan.dropped)] += HEAD_START
+            self.scores = nn.Parameter(first * (channels - self.kept) / first.sum())
+
+    @property
+    def plan(self) -> FeatureMapPlan:
+        """How the map is compressed with the scores as they are."""
+        if self.scores is None:
+            return self.start
+        order = np.argsort(self.scores.detach().cpu().numpy(), kind="stable")
+        return replace(self.start, dropped=tuple(sorted(order[self.kept :].tolist())))
+
+    @property
+    def distance(self) -> Tensor:
+        """Sum of the distances of the scores from the threshold."""
+        if self.scores is None:
+            return torch.zeros(())
+        return (self.scores - self.scores.detach().kthvalue(max(self.kept, 1)).values).abs().sum()
+
+    def normalize(self) -> None:
+        """Bring the scores back to 0..1 and to their sum."""
+        if self.scores is not None:
+            with torch.no_grad():
+                clamped = self.scores.clamp(0, 1)
+                self.scores.copy_(clamped / clamped.sum().clamp_min(1e-12) * (self.channels - self.kept))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the quantized map ``x`` ``[N, C, H, W]`` as it comes back."""
+        if not self.active:
+            return x
+        plan, of = self.plan, self.quantizer[0].format
+        mask = torch.ones(self.channels, device=x.device)
+        mask[list(plan.dropped)] = 0.0
+        if self.scores is not None:
+            share = self.kept / self.channels
+            mask = Mask.apply(self.scores, mask, share)  # type: ignore[no-untyped-call]  # torch's
+        result: Tensor = RoundTrip.apply(x, mask, plan, of)  # type: ignore[no-untyped-call]
+        return result
+
+
+class Mask(Function):
+    """``apply(scores, mask, retain)``: the mask forward, the slope of its smooth stand-in backward."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, mask: Tensor, retain: float) -> Tensor:
+        ctx.save_for_backward(torch.sigmoid(SHARPNESS * (scores - (1 - retain))))
+        return mask.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (soft,) = ctx.saved_tensors
+        return -SHARPNESS * soft * (1 - soft) * gradient, None, None
+
+
+class RoundTrip(Function):
+    """``apply(x, mask, plan, format)``: the map as it comes back, where the mask is 0 without the finest bands."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mask: Tensor, plan: FeatureMapPlan, of: FixedPoint) -> Tensor:
+        ctx.plan = plan
+        if not ctx.needs_input_grad[1]:
+            return _returned(x, plan, of)
+        whole = _returned(x, replace(plan, dropped=()), of)
+        bare = _returned(x, replace(plan, dropped=tuple(range(x.shape[1]))), of)
+        ctx.save_for_backward(whole - bare)
+        return torch.where(mask.view(1, -1, 1, 1) > 0, whole, bare)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        flow, dropped = gradient, list(ctx.plan.dropped)
+        if dropped:
+            rows, columns = (_low_half(Wavelet(ctx.plan.transform), size) for size in gradient.shape[2:])
+            flow = gradient.clone()
+            flow[:, dropped] = rows.T.to(gradient) @ gradient[:, dropped] @ columns.to(gradient)
+        if not ctx.needs_input_grad[1]:
+            return flow, None, None, None
+        (detail,) = ctx.saved_tensors
+        return flow, (gradient * detail).sum(dim=(0, 2, 3)), None, None
+
+
+def _returned(x: Tensor, plan: FeatureMapPlan, of: FixedPoint) -> Tensor:
+    """Return quantized maps ``[N, C, H, W]`` as the codec gives them back."""
+    up = 2.0 ** float(np.max(of.frac))  # one for the whole tensor
+    codes = (x.detach() * up).cpu().contiguous().numpy().astype(of.carrier)
+    encoder = FeatureMapEncoder(header_of(codes[0], plan.coding(codes.shape[1]), of))
+    returned = np.stack([encoder.round_trip(each) for each in codes])
+    found: Tensor = torch.from_numpy(returned.astype(np.float32)).to(x.device) / up
+    return found.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else found
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return bool(x.is_contiguous(memory_format=torch.channels_last))
+
+
+@cache
+def _low_half(wavelet: Wavelet, size: int) -> Tensor:
+    """Return P ``[size, size]``: one level of the wavelet, its high half left out."""
+    low, high = split(np.eye(size, dtype=np.int64) << PRECISION, wavelet, axis=0)
+    return torch.from_numpy(np.ldexp(join(low, np.zeros_like(high), wavelet, axis=0).astype(np.float32), -PRECISION))

@@ -1,0 +1,84 @@
+"""How good a plan is: its integer graph on validation images, beside the simulation that was trained."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qonnx_tools.conversion import apply, copied
+from qonnx_tools.finetune.images import Split
+from qonnx_tools.finetune.losses import loss_of
+from qonnx_tools.finetune.network import Student
+from qonnx_tools.graph import Model
+from qonnx_tools.plan import Plan
+from qonnx_tools.preparation import Prepared
+from qonnx_tools.runtime import run, session
+from qonnx_tools.targets import NATIVE
+
+BATCH = 256
+Outputs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the native graph of a plan does on the validation images.
+
+    ``loss`` is that of training, ``top1`` the share of right answers, or of the teacher's where there are no labels;
+    None where outputs are no logits. ``differing`` counts the images of which the simulation, whose sums round in
+    float32, predicts another class; None where that was not looked at.
+    """
+
+    epoch: int
+    loss: float
+    top1: float | None
+    images: int
+    differing: int | None
+
+
+class Judge:
+    """Measures plans of one network; ``teacher`` is the float model whose answers are wanted."""
+
+    def __init__(self, prepared: Prepared, teacher: Model, split: Split, share: float) -> None:
+        self._prepared, self._split, self._share = prepared, split, share
+        self._wanted = torch.from_numpy(outputs_of(teacher, split.validation))
+        truth = split.validation_labels
+        self._labels = None if truth is None else torch.from_numpy(truth)
+
+    def measure(self, plan: Plan, epoch: int, student: Student | None = None) -> Measured:
+        """Return what ``plan`` does, and how many predictions of ``student`` differ from those of its graph."""
+        ours = outputs_of(apply(copied(self._prepared), plan, NATIVE).model, self._split.validation)
+        logits = torch.from_numpy(ours)
+        loss = float(loss_of(logits, self._wanted, self._labels, self._share))
+        top1, differing = None, None
+        if logits.dim() == 2:
+            right = self._wanted.argmax(1) if self._labels is None else self._labels
+            top1 = float((logits.argmax(1) == right).float().mean())
+            if student is not None:
+                differing = int((_predicted(student, self._split.validation) != logits.argmax(1)).sum())
+        return Measured(epoch, loss, top1, len(ours), differing)
+
+
+def outputs_of(model: Model, images: npt.NDArray[np.float32]) -> Outputs:
+    """Return the first output of ``model`` for ``images``."""
+    runner = session(model)
+    return np.concatenate([run(runner, part)[0] for part in parts(images, BATCH)])
+
+
+def parts(images: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield ``images`` in batches."""
+    return (images[at : at + size] for at in range(0, len(images), size))
+
+
+def on_device(images: npt.NDArray[np.float32], device: Any) -> torch.Tensor:
+    """Return ``images`` as training has them in memory."""
+    tensor = torch.from_numpy(images).to(device)
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+
+def _predicted(student: Student, images: npt.NDArray[np.float32]) -> torch.Tensor:
+    device = next(student.parameters()).device
+    with student.as_exported(), torch.no_grad():
+        return torch.cat([student(on_device(part, device)).argmax(1).cpu() for part in parts(images, BATCH)])

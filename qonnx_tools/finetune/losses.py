@@ -1,0 +1,29 @@
+"""What training lessens: the divergence from a teacher's answers, and the cross entropy of the labels."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from qonnx_tools.finetune.gradients import Tensor
+
+
+def loss_of(outputs: Tensor, teacher: Tensor | None, labels: Tensor | None, share: float) -> Tensor:
+    """Return the mean loss of logits ``[N, classes]``; of other outputs the squared distance to the teacher's.
+
+    Args:
+        outputs: of the network that is trained.
+        teacher: the teacher's outputs, where there is one.
+        labels: classes ``[N]``, where there are any.
+        share: of the teacher in the loss; the labels have the rest.
+    """
+    if outputs.dim() != 2:
+        if teacher is None:
+            raise ValueError("outputs that are no logits need a teacher")
+        scale = teacher.square().mean().clamp_min(torch.finfo(torch.float32).tiny)
+        return F.mse_loss(outputs, teacher) / scale
+    total = torch.zeros((), device=outputs.device)
+    if teacher is not None and share > 0:
+        ours, theirs = F.log_softmax(outputs, 1), F.log_softmax(teacher, 1)
+        total = total + share * F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
+    if labels is not None and share < 1:
+        total = total + (1 - share) * F.cross_entropy(outputs, labels)
+    return total
