@@ -16,11 +16,16 @@ _TRAINING, _PROGRESSIVE = "Training", "Little by little"
 _OPTIONS: Mapping[str, Any] = {
     "epochs": Annotated[int | None, typer.Option(help="Passes over the images [10].", rich_help_panel=_TRAINING)],
     "batch_size": Annotated[int | None, typer.Option(help="Images of one step [128].", rich_help_panel=_TRAINING)],
-    "lr": Annotated[float | None, typer.Option(help="Highest learning rate [0.001].", rich_help_panel=_TRAINING)],
+    "lr": Annotated[
+        float | None,
+        typer.Option(
+            help="Highest learning rate, as a share of the size of the weights [0.01].", rich_help_panel=_TRAINING
+        ),
+    ],
     "scale_lr": Annotated[
         float | None,
         typer.Option(
-            help="That of learned scales, as a multiple of --lr; 0 leaves them [1].", rich_help_panel=_TRAINING
+            help="That of learned scales, as a multiple of --lr; 0 leaves them [0.1].", rich_help_panel=_TRAINING
         ),
     ],
     "optimizer": Annotated[str | None, typer.Option(help="adam (default) or sgd.", rich_help_panel=_TRAINING)],

@@ -14,7 +14,7 @@ from qonnx_tools.finetune.normalization import Mode, Normalization, along_channe
 from qonnx_tools.finetune.operators import Operator, operator_of
 from qonnx_tools.finetune.quantizers import quantizer_for
 from qonnx_tools.finetune.weights import Weights
-from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, op_of
+from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, op_of, sole_consumer
 from qonnx_tools.plan import Plan, Role
 from qonnx_tools.quantizers import quantizer_of
 
@@ -108,7 +108,9 @@ class _Builder:
         return lambda _: getattr(student, key)
 
     def _special(self, node: gs.Node) -> Callable[[Values], Tensor] | None:
-        """Return what computes a batch normalization that trains, None for other nodes."""
+        """Return what computes a batch normalization that trains or a Relu for codes without a sign, else None."""
+        if op_of(node) == "Relu" and self._makes_no_sign(node.outputs[0]):
+            return self._operand(node.inputs[0])  # its quantizer does the same, gradient included
         parameters = [self.trained.get(tensor.name) for tensor in list(node.inputs)[1:3]]
         if op_of(node) != "BatchNormalization" or None in parameters:
             return None
@@ -116,6 +118,12 @@ class _Builder:
         unit = Normalization(scale.values().detach(), offset.values().detach())
         self.student.normalizations[self.student.key(node.name)] = unit
         return _unit(self._operand(node.inputs[0]), scale, offset, unit)
+
+    def _makes_no_sign(self, tensor: Any) -> bool:
+        """Tell whether all that reads ``tensor`` is a quantizer to numbers from 0 up."""
+        reader = sole_consumer(tensor)
+        quantizer = None if reader is None else quantizer_of(reader)
+        return quantizer is not None and quantizer.format.code_range[0] == 0
 
 
 def _plain(node: gs.Node, operator: Operator, operands: list[Operand]) -> Callable[[Values], Any]:

@@ -43,7 +43,7 @@ class FinetuneOptions:
 
     epochs: int = 10
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     optimizer: str = "adam"
     schedule: str = "cosine"
     warmup: float = 0.1
@@ -51,7 +51,7 @@ class FinetuneOptions:
     teacher: float = 1.0
     labels: bool = True
     learn_scales: bool = True
-    scale_learning_rate: float = 1.0
+    scale_learning_rate: float = 0.1
     freeze_statistics: float = 0.5
     augment: str = "shift"
     validation: float = 0.1

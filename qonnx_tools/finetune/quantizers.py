@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,13 +26,17 @@ class FormatQuantizer(nn.Module, ABC):
     """Quantizes to the format of ``plan``.
 
     ``exponent`` is the binary logarithm of its scale, 0-d or in a shape that broadcasts against the tensors; learned
-    where ``learns``. ``wider`` are bits that are added to its width for now.
+    where ``learns``. ``wider`` are bits that are added to its width for now. Not
+    ``active``, it neither rounds nor limits, but leaves out what is below 0 where its codes have no sign.
     """
 
     def __init__(self, plan: TensorPlan, rank: int, *, learns: bool) -> None:
         super().__init__()
         self.plan, self.rank, self.wider, self.active = plan, rank, 0, True
         self.exponent = nn.Parameter(self._across(self._exponents(plan.format)), requires_grad=learns)
+
+    pace: ClassVar[float] = 1.0
+    """How fast the exponent learns beside those of other kinds."""
 
     @abstractmethod
     def _exponents(self, of: Any) -> np.ndarray[Any, Any]:
@@ -61,7 +65,7 @@ class FormatQuantizer(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.active:
-            return x
+            return x.clamp_min(0) if self.plan.format.code_range[0] == 0 else x
         quantized, low, high = self._steps()
         result: Tensor = StraightThrough.apply(  # type: ignore[no-untyped-call]  # torch's
             x, self.exponent, quantized, low, high
@@ -77,6 +81,8 @@ class FormatQuantizer(nn.Module, ABC):
 
 class FixedQuantizer(FormatQuantizer):
     """Fixed point. The exponent is that of the step, minus the fraction bits; it counts rounded to an integer."""
+
+    pace = 10.0  # it has half an octave to go before anything changes
 
     def _exponents(self, of: FixedPoint) -> np.ndarray[Any, Any]:
         return -np.asarray(of.frac, np.float64)

@@ -41,14 +41,18 @@ class Training:
         """Epochs done, and steps done of the one after them."""
 
     def _make_optimizer(self) -> tuple[torch.optim.Optimizer, list[float]]:
-        rate, options = self.options.learning_rate, self.options
-        scales = [each.exponent for each in self.student.each_quantizer() if each.exponent.requires_grad]
+        options = self.options
+        rate = options.learning_rate
+        scales: dict[float, list[nn.Parameter]] = {}
+        for each in self.student.each_quantizer():
+            if each.exponent.requires_grad:
+                scales.setdefault(rate * options.scale_learning_rate * each.pace, []).append(each.exponent)
         scores = [found.scores for _, found in self.student.each_map() if found.scores is not None]
-        special = {id(each) for each in (*scales, *scores)}
+        special = {id(each) for each in (*scores, *(each for group in scales.values() for each in group))}
         others = [each for each in self.student.parameters() if each.requires_grad and id(each) not in special]
-        groups = [(others, rate), (scales, rate * options.scale_learning_rate), (scores, SCORE_RATE)]
-        given: list[dict[str, Any]] = [{"params": each, "lr": own} for each, own in groups if each]
-        rates = [own for each, own in groups if each]
+        groups = [(rate, others), *sorted(scales.items()), (SCORE_RATE, scores)]
+        given: list[dict[str, Any]] = [{"params": each, "lr": own} for own, each in groups if each]
+        rates = [own for own, each in groups if each]
         if options.optimizer == "adam":
             return torch.optim.Adam(given), rates
         return torch.optim.SGD(given, momentum=MOMENTUM, nesterov=True), rates

@@ -136,6 +136,9 @@ def test_switched_off_it_changes_nothing():
     quantizer.active = False
     x = torch.tensor([0.3, 77.0])
     assert quantizer(x) is x
+    unsigned = quantizer_for(TensorPlan(Role.ACTIVATION, FixedPoint(2, 0, signed=False)), 1)
+    unsigned.active = False
+    assert unsigned(torch.tensor([-0.3, 77.3])).tolist() == [0.0, pytest.approx(77.3)], "it is the Relu before it, too"
 
 
 def test_formats_without_gradients_are_named():
