@@ -29,7 +29,8 @@ class LowerToQdq(Pass):
     average poolings) the node's function body takes its place: integer arithmetic in standard ops. No form is one that
     onnxruntime's optimizer computes in another way. NaN, of which no integer is made, is not looked at.
 
-    Nodes that make codes keep the metadata that say what these stand for. Declines an op that has no function body, or one with loops, as those of compressed feature maps are.
+    Nodes that make codes keep the metadata that say what these stand for. Declines an op that has no function body, or
+    one with loops, as those of compressed feature maps are.
     """
 
     name: ClassVar[str] = "lower-to-qdq"

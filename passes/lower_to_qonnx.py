@@ -1,7 +1,7 @@
 """The project's quantizers become ``Quant`` nodes of the QONNX dialect."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,6 +47,14 @@ class _Quant:
 
 
 @dataclass(frozen=True)
+class _Inexact:
+    """Why no Quant equals a quantizer, and the one that comes nearest, where there is one."""
+
+    reason: str
+    nearest: _Quant | None = None
+
+
+@dataclass(frozen=True)
 class LowerToQonnx(Pass):
     """Write ``FixedQuant``, and ``LogQuant`` of a constant, as ``Quant`` of ``qonnx.custom_op.general``.
 
@@ -63,6 +71,10 @@ class LowerToQonnx(Pass):
     zero from below. A constant is compared value by value: where Quant would give others (another rounding rule, more
     bits than float32 holds), it is stored quantized, and Quant leaves it as it is.
 
+    ``modes`` are the rounding modes that a tool has, by the rule that it carries out under that name: FINN rounds ties
+    up whatever the mode says. With ``nearest`` what has no exact mode, or a scale that is no power of two, gets the
+    nearest that there is, and is said to be inexact all the same.
+
     Declines what Quant cannot say: half_up and half_away on activations (its HALF_UP adds 1/2 in float32, which takes
     0.49999997 up), an activation of more than 25 bits signed or 24 unsigned, one signed bit (Quant makes it -1 and +1),
     no bits, LogQuant of an activation, of base sqrt 2, with a scale that is no power of two or with more than 32 bits
@@ -70,14 +82,18 @@ class LowerToQonnx(Pass):
     """
 
     name: ClassVar[str] = "lower-to-qonnx"
+    modes: Mapping[str, str] = field(default_factory=lambda: EXACT_MODES)
+    nearest: bool = False
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
         names = Names(graph)
         for node in nodes(graph, f"{DOMAIN}::FixedQuant", f"{DOMAIN}::LogQuant"):
-            found = _from_fixed(node) if node.op == "FixedQuant" else _from_log(node)
-            if isinstance(found, str):
-                yield Skip(node.name, found)
-                continue
+            found = self._from_fixed(node) if node.op == "FixedQuant" else _from_log(node)
+            if isinstance(found, _Inexact):
+                yield Skip(node.name, found.reason)
+                if found.nearest is None or not self.nearest:
+                    continue
+                found = found.nearest
             stored = ""
             if is_constant(node.inputs[0]):
                 values = _quantized(node)
@@ -90,47 +106,54 @@ class LowerToQonnx(Pass):
             yield Rewrite(node.name, f"{node.op} to Quant, {found.bits} bits, {found.mode}{stored}")
             _write(node, found, names)
 
+    def _from_fixed(self, node: gs.Node) -> "_Quant | _Inexact":
+        """Return the Quant that equals a FixedQuant, or why there is none."""
+        frac = input_value(node, 1)
+        if frac is None:
+            return _Inexact("its fraction bits are not constant")
+        attributes = _attributes(node)
+        bits, signed, narrow = int(attributes["bits"]), bool(attributes["signed"]), bool(attributes["narrow"])
+        rounding = list(Rounding)[int(attributes["rounding"])]
+        if bits == 0:
+            return _Inexact("it has 0 bits, Quant at least 1")
+        if bits == 1 and signed:
+            return _Inexact("one signed bit is -1 and +1 to Quant, not -1 and 0")
+        scale = np.asarray(np.ldexp(np.float32(1), -frac.astype(np.int32)), dtype=np.float32)
+        is_stored = is_constant(node.inputs[0])
+        mode = EXACT_MODES.get(rounding, "ROUND") if is_stored else self.modes.get(rounding, "ROUND")
+        quant = _Quant(_single(scale), bits, signed, signed and narrow, mode)
+        if not is_stored and rounding not in self.modes:
+            if self.modes is EXACT_MODES:
+                return _Inexact(f"Quant has no mode that equals {rounding} on every number", quant)
+            known = " or ".join(self.modes)
+            return _Inexact(
+                f"it is rounded {rounding}, and the tool rounds {known}; convert with that --rounding", quant
+            )
+        if not is_stored and bits > MOST_EXACT_BITS[signed]:
+            return _Inexact(f"Quant is not exact beyond {MOST_EXACT_BITS[signed]} bits: it computes in float32", quant)
+        return quant
 
-def _from_fixed(node: gs.Node) -> _Quant | str:
-    """Return the Quant that equals a FixedQuant, or why there is none."""
-    frac = input_value(node, 1)
-    if frac is None:
-        return "its fraction bits are not constant"
-    attributes = _attributes(node)
-    bits, signed, narrow = int(attributes["bits"]), bool(attributes["signed"]), bool(attributes["narrow"])
-    rounding = list(Rounding)[int(attributes["rounding"])]
-    if bits == 0:
-        return "it has 0 bits, Quant at least 1"
-    if bits == 1 and signed:
-        return "one signed bit is -1 and +1 to Quant, not -1 and 0"
-    if not is_constant(node.inputs[0]):
-        if rounding not in EXACT_MODES:
-            return f"Quant has no mode that equals {rounding} on every number"
-        if bits > MOST_EXACT_BITS[signed]:
-            return f"Quant is not exact beyond {MOST_EXACT_BITS[signed]} bits: it computes in float32"
-    scale = np.asarray(np.ldexp(np.float32(1), -frac.astype(np.int32)), dtype=np.float32)
-    return _Quant(_single(scale), bits, signed, signed and narrow, EXACT_MODES.get(rounding, "ROUND"))
 
-
-def _from_log(node: gs.Node) -> _Quant | str:
+def _from_log(node: gs.Node) -> _Quant | _Inexact:
     """Return the Quant whose codes are the magnitudes of a LogQuant, in units of the smallest, or why there is none."""
     scale = input_value(node, 1)
     if not is_constant(node.inputs[0]):
-        return "logarithmic activations have no QONNX op"
+        return _Inexact("logarithmic activations have no QONNX op")
     if scale is None:
-        return "its scale is not constant"
+        return _Inexact("its scale is not constant")
     attributes = _attributes(node)
     if attributes["steps"] != 1:
-        return "base sqrt 2: its magnitudes are no integers"
-    if np.any(np.frexp(scale)[0] != 0.5):
-        return "its scale is no power of two, which hls4ml and FINN need"
+        return _Inexact("base sqrt 2: its magnitudes are no integers")
     signed = bool(attributes["signed"])
     count = Log(int(attributes["bits"]), float(scale.max()), signed=signed).count
     bits = count + signed
     if bits > MOST_BITS:
-        return f"its {attributes['bits']}-bit logarithms span more than {MOST_BITS} bits of integers"
+        return _Inexact(f"its {attributes['bits']}-bit logarithms span more than {MOST_BITS} bits of integers")
     smallest = np.asarray(np.ldexp(scale, 1 - count), dtype=np.float32)
-    return _Quant(_single(smallest), bits, signed, signed, "ROUND")
+    quant = _Quant(_single(smallest), bits, signed, signed, "ROUND")
+    if np.any(np.frexp(scale)[0] != 0.5):
+        return _Inexact("its scale is no power of two, which hls4ml and FINN need", quant)
+    return quant
 
 
 def _quantized(node: gs.Node) -> npt.NDArray[np.float32]:

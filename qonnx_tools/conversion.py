@@ -13,7 +13,8 @@ from qonnx_tools.compression.options import FeatureMapOptions
 from qonnx_tools.compression.tuning import Tuned, Tuning
 from qonnx_tools.compression.uniform import uniform_maps
 from qonnx_tools.data import Dataset, Preprocessing
-from qonnx_tools.errors import ConfigError
+from qonnx_tools.deviation import Deviation, deviation
+from qonnx_tools.errors import ConfigError, InexactError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.graph import Model, from_proto, is_constant, to_proto
 from qonnx_tools.outcome import Skip
@@ -33,12 +34,25 @@ from qonnx_tools.targets import (
     check_accumulators,
     check_feature_maps,
     check_target,
+    fix_batch,
+    inexact,
     lowering,
     narrow_accumulators,
+    plain_interface,
     to_codes,
 )
 
 CALIBRATION_IMAGES = 512
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a plan is carried out as: a target, perhaps for a tool, and what is refused of it."""
+
+    target: str
+    tool: str | None = None
+    allow_inexact: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,9 @@ class Conversion:
 
     ``calibration`` is None where the plan was given. ``left`` names the tensors that have no format, with reasons;
     ``narrow`` the layers whose accumulator the plan makes narrower than is safe. ``tuned`` says how feature maps
-    came to be compressed, None where that was not asked for.
+    came to be compressed, None where that was not asked for. ``tool`` is what the graph was made for; ``inexact`` are
+    the nodes that the target does not carry exactly, which was allowed, and ``deviation`` says by how much its outputs
+    then differ from those of the native graph.
     """
 
     model: Model
@@ -58,6 +74,9 @@ class Conversion:
     calibration: Calibration | None
     narrow: tuple[NarrowAccumulator, ...] = ()
     tuned: Tuned | None = None
+    tool: str | None = None
+    inexact: tuple[Skip, ...] = ()
+    deviation: Deviation | None = None
 
     @property
     def in_float(self) -> tuple[Skip, ...]:
@@ -77,6 +96,8 @@ def convert(
     overrides: Iterable[str] = (),
     passes: Iterable[str] = (),
     target: str = NATIVE,
+    tool: str | None = None,
+    allow_inexact: bool = False,
     strict: bool = False,
     progress: Progress | None = None,
     fitting: Progress | None = None,
@@ -97,6 +118,9 @@ def convert(
         passes: names of further passes to run on the canonical graph, in order: those of other packages, say.
         target: "native" for integer codes on the wires, "simulation" for quantizers on floats, or T for the pass
             "lower-to-T" to lower the quantized graph with.
+        tool: the tool that a graph of the target "qonnx" is for: "hls4ml" or "finn"; None is any.
+        allow_inexact: whether to write a graph that does not carry the plan exactly, and measure by how much; otherwise
+            that is an error.
         strict: whether a node that the target "native" leaves in float is an error.
         progress: called with (done, total) calibration images.
         fitting: called with (done, total) layers whose weights are fitted to their outputs.
@@ -121,14 +145,15 @@ def convert(
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
-    check_target(target, strict=strict)
+    check_target(target, strict=strict, tool=tool)
+    goal = Goal(target, tool, allow_inexact=allow_inexact, strict=strict)
     if given is not None:
         prepared = prepare_for(model, given, passes)
         if feature_maps is None:
-            return apply(prepared, given, target, strict=strict)
+            return _apply_measured(prepared, given, goal, None, preprocessing)
         dataset = None if data is None else open_images(data, preprocessing, prepared.model)
         chosen, found = compressed(prepared, given, feature_maps, target, dataset, tuning)
-        return replace(apply(prepared, chosen, target, strict=strict), tuned=found)
+        return replace(_apply_measured(prepared, chosen, goal, dataset, preprocessing), tuned=found)
     prepared = prepare(
         model,
         proposer.batch_norm,
@@ -145,7 +170,8 @@ def convert(
     tuned: Tuned | None = None
     if feature_maps is not None:
         chosen, tuned = compressed(prepared, chosen, feature_maps, target, dataset, tuning)
-    return replace(apply(prepared, chosen, target, strict=strict), calibration=calibration, tuned=tuned)
+    made = _apply_measured(prepared, chosen, goal, dataset, preprocessing)
+    return replace(made, calibration=calibration, tuned=tuned)
 
 
 def prepare_for(model: Source, plan: Plan, passes: Iterable[str] = ()) -> Prepared:
@@ -155,16 +181,43 @@ def prepare_for(model: Source, plan: Plan, passes: Iterable[str] = ()) -> Prepar
 
 def apply(prepared: Prepared, plan: Plan, target: str, *, strict: bool = False) -> Conversion:
     """Quantize a model that is ready for ``plan``, in place, and lower it to ``target``."""
-    work = prepared.model
+    return _apply(prepared, plan, Goal(target, strict=strict))
+
+
+def _apply(prepared: Prepared, plan: Plan, goal: Goal) -> Conversion:
+    work, target = prepared.model, goal.target
     check_feature_maps(plan, target)
     _set_fitted(work, plan)
+    if goal.tool is not None:
+        fix_batch(work)
     compressing = [CompressFeatureMaps(plan.feature_maps)] if plan.feature_maps else []
     reports = run_passes(work, [InsertQuantizers(plan), *compressing])
     check_accumulators(work, plan, target)
-    reports += run_passes(work, to_codes(target, plan, strict=strict))
+    if goal.tool is not None:
+        plain_interface(work)
+    reports += run_passes(work, to_codes(target, plan, strict=goal.strict))
     narrow = narrow_accumulators(work) if plan.chooses_accumulators else ()
-    reports += run_passes(work, lowering(target))
-    return Conversion(work, plan, target, (*prepared.reports, *reports), prepared.left, None, narrow)
+    reports += run_passes(work, lowering(target, goal.tool, nearest=goal.allow_inexact))
+    lost = inexact(work, reports, target, goal.tool)
+    if lost and not goal.allow_inexact:
+        raise InexactError(f"target {target}{f' for {goal.tool}' if goal.tool else ''}", lost)
+    ran = (*prepared.reports, *reports)
+    return Conversion(work, plan, target, ran, prepared.left, None, narrow, tool=goal.tool, inexact=lost)
+
+
+def _apply_measured(
+    prepared: Prepared, plan: Plan, goal: Goal, dataset: Dataset | None, preprocessing: Preprocessing | None
+) -> Conversion:
+    """Do the same, and measure by how much the outputs differ from the native graph's where that is allowed."""
+    if not goal.allow_inexact:
+        return _apply(prepared, plan, goal)
+    native = copied(prepared)
+    made = _apply(prepared, plan, goal)
+    if not made.inexact:
+        return made
+    if goal.tool is not None:
+        fix_batch(native.model)
+    return replace(made, deviation=deviation(made.model, apply(native, plan, NATIVE).model, dataset, preprocessing))
 
 
 def compressed(

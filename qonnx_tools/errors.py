@@ -4,6 +4,11 @@ Every message names the node, tensor, file or option concerned and says what to 
 The command line prints the message as one line and exits with status 1.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qonnx_tools.outcome import Skip
+
 
 class QonnxToolsError(Exception):
     """Root of every error raised on purpose by this package."""
@@ -20,6 +25,21 @@ class UnsupportedError(QonnxToolsError):
         super().__init__(f"node '{node}': {reason}")
         self.node = node
         self.reason = reason
+
+
+class InexactError(QonnxToolsError):
+    """A target cannot carry a plan exactly: ``items`` are the nodes or tensors concerned, with reasons."""
+
+    def __init__(self, target: str, items: "tuple[Skip, ...]") -> None:
+        reasons: dict[str, list[str]] = {}
+        for item in items:
+            reasons.setdefault(item.reason, []).append(f"'{item.node}'")
+        listed = "; ".join(f"{', '.join(nodes)}: {reason}" for reason, nodes in reasons.items())
+        super().__init__(
+            f"{target} cannot carry the plan exactly ({len(items)} in all): {listed}; --allow-inexact writes the file "
+            "and says by how much it differs"
+        )
+        self.items = items
 
 
 class ConfigError(QonnxToolsError):

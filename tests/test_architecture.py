@@ -25,7 +25,7 @@ LEVELS = (
     {"lowering", "standard_ops"},
     {"passes"},
     {"pipeline", "runtime"},
-    {"calibration", "feature_map_codec"},
+    {"calibration", "deviation", "feature_map_codec", "tools"},
     {"data_free", "hardware", "schemes", "inspection"},
     {"compression", "preparation", "reconstruction", "targets"},
     {"conversion", "evaluation", "export", "verification"},
@@ -34,7 +34,13 @@ LEVELS = (
 )
 """Rooms from the lowest level to the highest. A room imports from lower levels, and from itself."""
 
-SAME_LEVEL = {("discovery", "errors"), ("plan", "fitted"), ("plan", "feature_map_plan"), ("runtime", "pipeline")}
+SAME_LEVEL = {
+    ("errors", "outcome"),
+    ("discovery", "errors"),
+    ("plan", "fitted"),
+    ("plan", "feature_map_plan"),
+    ("runtime", "pipeline"),
+}
 """Arrows inside a level: (importer, imported)."""
 
 ONLY = {

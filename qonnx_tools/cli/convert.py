@@ -94,6 +94,14 @@ def convert(
             "qonnx: the QONNX dialect."
         ),
     ] = "native",
+    tool: Annotated[
+        str | None,
+        typer.Option("--for", help="With --target qonnx: the tool that reads the file, hls4ml or finn."),
+    ] = None,
+    allow_inexact: Annotated[
+        bool,
+        typer.Option("--allow-inexact", help="Write what the target cannot carry exactly, and measure by how much."),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="With --target native: refuse what stays in float.")] = False,
     passes: Annotated[
         list[str] | None, typer.Option("--pass", help="Run this pass on the canonical graph; may be repeated.")
@@ -168,7 +176,9 @@ def convert(
             overrides=layer or (),
             preprocessing=preprocessing,
         )
-        conversion = run(model, plan=found.best.plan, target=target, strict=strict)
+        conversion = run(
+            model, plan=found.best.plan, target=target, tool=tool, allow_inexact=allow_inexact, strict=strict
+        )
         write_all(files(found, save_plan, front, folder) | {out: partial(save, conversion.model)})
         warn(conversion)
         if as_json:
@@ -188,6 +198,8 @@ def convert(
             overrides=layer or (),
             passes=passes or (),
             target=target,
+            tool=tool,
+            allow_inexact=allow_inexact,
             strict=strict,
             progress=report,
             fitting=fitting,

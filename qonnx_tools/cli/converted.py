@@ -38,6 +38,9 @@ def to_json(conversion: "Conversion", out: Path) -> dict[str, Any]:
         "scheme": conversion.plan.scheme,
         "batch_norm": conversion.plan.batch_norm,
         "target": conversion.target,
+        "for": conversion.tool,
+        "inexact": [dataclasses.asdict(item) for item in conversion.inexact],
+        "deviation": None if conversion.deviation is None else dataclasses.asdict(conversion.deviation),
         "calibration": None if conversion.calibration is None else conversion.calibration.source,
         "layers": count,
         "layers_on_codes": on_codes,
@@ -62,9 +65,23 @@ def show(conversion: "Conversion", model: Path, out: Path, *, explain: bool) -> 
             screen,
             f"feature maps: {100 * loss.share:+.2f} points lost on {loss.images:,} images, {loss.measured} trials",
         )
+    _show_inexact(screen, conversion)
     scheme = conversion.plan.scheme or "of the plan"
-    _line(screen, f"wrote {out}, scheme {scheme}, target {conversion.target}", style="bold")
+    tool = f" for {conversion.tool}" if conversion.tool else ""
+    _line(screen, f"wrote {out}, scheme {scheme}, target {conversion.target}{tool}", style="bold")
     _line(screen, f"next: qonnx evaluate {out} --against {model} --data LABELLED_TEST_IMAGES")
+
+
+def _show_inexact(screen: "Console", conversion: "Conversion") -> None:
+    for item in conversion.inexact:
+        _item(screen, "inexact", item.node, item.reason)
+    found = conversion.deviation
+    if found is not None:
+        _line(
+            screen,
+            f"outputs differ on {found.differ} of {found.images} images of {found.source}: by at most "
+            f"{found.largest:.4g}, {found.mean:.4g} on average; they spread by {found.spread:.4g}",
+        )
 
 
 def _show_passes(screen: "Console", conversion: "Conversion", *, explain: bool) -> None:

@@ -12,7 +12,7 @@ from qonnx_tools.graph.infer import SMALL, inferred
 from qonnx_tools.graph.metadata import own_metadata
 from qonnx_tools.graph.model import Model
 from qonnx_tools.graph.order import topological_order
-from qonnx_tools.graph.project import plain_domain, project_functions
+from qonnx_tools.graph.project import has_layout, plain_domain, project_functions
 from qonnx_tools.graph.surgeon import gs
 
 OLDEST_IR, NEWEST_IR = 8, 10  # 8: local functions; 10: the newest that every supported onnxruntime reads
@@ -21,7 +21,7 @@ OLDEST_IR, NEWEST_IR = 8, 10  # 8: local functions; 10: the newest that every su
 def to_proto(model: Model) -> onnx.ModelProto:
     """Write ``model`` as a ModelProto: sorted, with function bodies of project ops and freshly inferred shapes.
 
-    The same model gives the same bytes every time.
+    The same model gives the same bytes every time. A graph laid out for hls4ml describes its initializers, too.
     """
     proto = write_proto(model)
     known = inferred(write_proto(model, weights=False))
@@ -31,7 +31,15 @@ def to_proto(model: Model) -> onnx.ModelProto:
             continue
         value.ClearField("doc_string")
         proto.graph.value_info.append(describe(value, model.carried.values.get(tensor.name)))
+    if any(has_layout(node.domain) for node in model.graph.nodes):
+        _describe_initializers(proto)
     return proto
+
+
+def _describe_initializers(proto: onnx.ModelProto) -> None:
+    """Write value infos of initializers, too: hls4ml looks the shapes of all tensors up there."""
+    for tensor in proto.graph.initializer:
+        proto.graph.value_info.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
 
 
 def update_shapes(model: Model) -> None:

@@ -16,7 +16,7 @@ from qonnx_tools.graph.export import update_shapes
 from qonnx_tools.graph.infer import one_line
 from qonnx_tools.graph.metadata import set_node_metadata
 from qonnx_tools.graph.model import Model
-from qonnx_tools.graph.project import is_project_op, plain_domain, register_schemas
+from qonnx_tools.graph.project import is_laid_out, is_project_op, plain_domain, register_schemas
 from qonnx_tools.graph.surgeon import gs
 
 OLDEST_OPSET, CONVERTED_OPSET = 13, 17
@@ -137,7 +137,7 @@ def _checked(proto: onnx.ModelProto) -> Model:
         graph=_surgeon_graph(proto),
         opsets=opsets,
         metadata=metadata,
-        functions={key: body for key, body in own.items() if not is_project_op(*key)},
+        functions={key: body for key, body in own.items() if not is_project_op(*key) and not is_laid_out(*key)},
         carried=carried,
     )
     mark_outputs(model.graph)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import onnx
 
 from qonnx_tools import ops
+from qonnx_tools.ops.channels_last import CHANNELS_LAST, LAID_OUT, channels_last_body
 
 _FORMER_NAME = "ai.onnx"
 
@@ -25,9 +26,15 @@ def register_schemas() -> None:
 
 
 def project_functions(used: Iterable[tuple[str, str]], opset: int) -> list[onnx.FunctionProto]:
-    """Return the function bodies of the project ops among ``used``, sorted by domain and name."""
-    table = ops.op_table()
-    return list(ops.function_bodies(sorted(op for op in set(used) if op in table), opset))
+    """Return the function bodies of the project ops and channels-last ops among ``used``, by domain and name."""
+    table, known = ops.op_table(), set(used)
+    bodies = ops.function_bodies(sorted(op for op in known if op in table), opset)
+    return [*bodies, *(channels_last_body(name, opset) for domain, name in sorted(known) if is_laid_out(domain, name))]
+
+
+def is_laid_out(domain: str | None, name: str) -> bool:
+    """Tell whether ``domain::name`` is one of the channels-last ops that have a function body here."""
+    return has_layout(domain) and name in LAID_OUT
 
 
 def stand_in(node: onnx.NodeProto) -> list[onnx.NodeProto]:
@@ -35,10 +42,15 @@ def stand_in(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     return ops.op_table()[plain_domain(node.domain), node.op_type].stand_in(node)
 
 
+def has_layout(domain: str | None) -> bool:
+    """Tell whether ``domain`` is that of the channels-last ops."""
+    return domain == CHANNELS_LAST
+
+
 def has_schema(domain: str | None, name: str, version: int) -> bool:
     """Tell whether onnx or the op table defines ``domain::name`` at this opset version."""
     domain = plain_domain(domain)
-    if is_project_op(domain, name):
+    if is_project_op(domain, name) or is_laid_out(domain, name):
         return True
     try:
         schema = onnx.defs.get_schema(name, max_inclusive_version=version, domain=domain)

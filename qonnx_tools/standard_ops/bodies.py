@@ -12,8 +12,7 @@ from qonnx_tools.ops import op_table
 
 
 def inlined(node: gs.Node, opset: int, names: Names) -> list[gs.Node] | None:
-    """Return standard nodes that compute what ``node`` computes, to the bit; None where its op has no
-    body, or one with loops.
+    """Return standard nodes that compute what ``node`` computes, to the bit; None where there are none.
 
     They read the inputs of the node and write its outputs; the node itself stays as it is.
     """

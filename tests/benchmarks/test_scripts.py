@@ -21,7 +21,7 @@ def run(script, *arguments, **variables):
 
 def test_they_are_found():
     assert {"conversion", "kernels", "models", "native", "qonnx_executor", "resnets"} <= set(SCRIPTS)
-    assert set(WORKERS) == {"onnxruntime_worker", "qonnx_worker", "session_worker"}
+    assert set(WORKERS) == {"hls4ml_worker", "onnxruntime_worker", "qonnx_worker", "session_worker"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
