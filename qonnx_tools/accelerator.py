@@ -8,6 +8,7 @@ TOML::
 
     [widths]                        # optional, each of them
     weights = [2, 4, 8]
+    log_weights = [3, 4]
     biases = [16]
     activations = [4, 8]
     batch_norm = [16]
@@ -20,24 +21,34 @@ TOML::
     input_bits = [4, 8]
     values = [[9, 15], [17, 31], [34, 64]]
 
-``[cost.shifter]`` is the same for weights that are powers of two, ``[cost.log_adder]`` for log codes times log codes.
-Between two widths of a table the cost is interpolated; beyond its ends it is not known, which is an error.
+``[cost.shifter]`` is the same for weights that are powers of two, ``[cost.log_adder]`` for log codes times log codes;
+``[cost.shifter_sqrt2]`` and ``[cost.log_adder_sqrt2]`` for base sqrt(2), where it costs something else. Between two
+widths of a table the cost is interpolated; beyond its ends it is not known, which is an error. ``log_weights`` are the
+widths of weights in log codes, where they are others.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
-from qonnx_tools.cost import LayerWork
+from qonnx_tools.cost import LayerWork, Work, cost_of
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.hardware.shipped import cost_tables
 from qonnx_tools.strict_json import checked
 
 VERSION = 1
-KINDS = {"weights": "weights", "biases": "bias", "activations": "activation", "batch_norm": "batch norm"}
+LOG_WEIGHTS = "log weights"
+KINDS = {
+    "weights": "weights",
+    "biases": "bias",
+    "activations": "activation",
+    "batch_norm": "batch norm",
+    "log_weights": LOG_WEIGHTS,
+}
 """The widths of the file, and the kind of choice that each is for."""
 
 
@@ -66,6 +77,14 @@ class Costs:
     multiplier: Table | None = None
     shifter: Table | None = None
     log_adder: Table | None = None
+    shifter_sqrt2: Table | None = None
+    log_adder_sqrt2: Table | None = None
+
+    def of(self, kind: str, steps: int | None) -> Table | None:
+        """Return the table of a kind of product; that of base 2 where base sqrt(2) has none of its own."""
+        own: Table | None = getattr(self, f"{kind}_sqrt2", None) if steps == 2 else None
+        found: Table | None = own or getattr(self, kind)
+        return found
 
 
 @dataclass(frozen=True)
@@ -88,7 +107,7 @@ class Accelerator:
             ConfigError: the file does not say.
         """
         kind = "multiplier" if layer.weight_places is None else "log_adder" if layer.input_places else "shifter"
-        table: Table | None = getattr(self.costs, kind)
+        table = self.costs.of(kind, layer.weight_steps)
         if table is None:
             raise ConfigError(f"accelerator '{self.file}' has no [cost.{kind}], which layer '{layer.name}' needs")
         found = table.at(layer.weight_bits, layer.input_bits)
@@ -99,11 +118,21 @@ class Accelerator:
             )
         return found
 
+    def cost(self, work: Work) -> float:
+        """Return the cost of a network: its stored bits, and its products. Raises ``ConfigError`` likewise."""
+        products = sum(layer.macs * self.product_cost(layer) for layer in work.layers)
+        return self.costs.memory_bit * cost_of(work).memory_bits + products
+
 
 def load_accelerator(path: str | os.PathLike[str]) -> Accelerator:
-    """Read an accelerator. Raises ``ConfigError`` that names the file and the place in it."""
+    """Read an accelerator: a file, or one of those that come with the package, by its name.
+
+    Raises ``ConfigError`` that names the file and the place in it.
+    """
+    file = Path(path)
+    source = file if file.exists() else cost_tables().get(str(path), file)
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"accelerator '{path}' cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -130,9 +159,9 @@ def _accelerator(path: str, wire: _Wire) -> Accelerator:
         if name not in KINDS:
             raise ConfigError(f"widths.{name} is unknown; choose from {', '.join(KINDS)}")
         _check_ascending(f"widths.{name}", widths)
-    for name in ("multiplier", "shifter", "log_adder"):
-        table: Table | None = getattr(wire.cost, name)
-        if table is not None:
+    for name in (each.name for each in fields(Costs)):
+        table = getattr(wire.cost, name)
+        if isinstance(table, Table):
             _check_table(f"cost.{name}", table)
     allowed = {KINDS[name]: tuple(widths) for name, widths in wire.widths.items()}
     return Accelerator(path, wire.unit, wire.accumulator_bits, allowed, wire.cost)

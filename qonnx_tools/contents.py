@@ -235,4 +235,5 @@ def _layer_work(report: LayerReport) -> LayerWork:
         weight_places=weight_places,
         input_places=input_places,
         accumulator_bits=report.accumulator_bits,
+        weight_steps=steps,
     )

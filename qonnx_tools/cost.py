@@ -32,6 +32,7 @@ class LayerWork:
         weight_places: how many powers of two a weight in log codes may be; None in fixed point or float.
         input_places: how many an input in log codes may be.
         accumulator_bits: width of its accumulator; None where the arithmetic does not say.
+        weight_steps: magnitudes an octave of weights in log codes: 1 is base 2, 2 is base sqrt(2).
     """
 
     name: str
@@ -46,6 +47,7 @@ class LayerWork:
     weight_places: int | None = None
     input_places: int | None = None
     accumulator_bits: int | None = None
+    weight_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Work:
                     weight_places=None,
                     input_places=None,
                     accumulator_bits=None,
+                    weight_steps=None,
                 )
                 for layer in self.layers
             ),

@@ -76,6 +76,7 @@ def _layer_work(layer: Layer, formats: dict[str, Format], tensors: dict[str, Any
         input_bits=common_bits(of for of in read if of is not None) if all(read) else FLOAT_BITS,
         output_bits=result.bits if result else None,
         weight_places=places(weight),
+        weight_steps=weight.steps if isinstance(weight, Log) else None,
         input_places=places(read[0]) if len(read) == 1 else None,
     )
 

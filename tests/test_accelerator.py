@@ -3,8 +3,9 @@
 import pytest
 
 from qonnx_tools.accelerator import load_accelerator
-from qonnx_tools.cost import LayerWork
+from qonnx_tools.cost import LayerWork, Stored, Work
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.hardware.shipped import cost_tables
 
 TEXT = """
 version = 1
@@ -79,3 +80,31 @@ def test_what_is_wrong_with_it(path, old, new, message):
 def test_no_such_file(tmp_path):
     with pytest.raises(ConfigError, match=r"no.toml' cannot be read: No such file"):
         load_accelerator(tmp_path / "no.toml")
+
+
+def test_base_sqrt2_has_tables_of_its_own_or_those_of_base_2(path):
+    text = TEXT + "[cost.shifter]\nweight_bits = [4]\ninput_bits = [8]\nvalues = [[7]]\n"
+    path.write_text(text)
+    assert load_accelerator(path).product_cost(layer(4, 8, weight_places=7, weight_steps=1)) == 7
+    assert load_accelerator(path).product_cost(layer(4, 8, weight_places=4, weight_steps=2)) == 7
+    path.write_text(text + "[cost.shifter_sqrt2]\nweight_bits = [4]\ninput_bits = [8]\nvalues = [[9]]\n")
+    assert load_accelerator(path).product_cost(layer(4, 8, weight_places=7, weight_steps=1)) == 7
+    assert load_accelerator(path).product_cost(layer(4, 8, weight_places=4, weight_steps=2)) == 9
+
+
+def test_the_cost_of_a_network(path):
+    work = Work((layer(2, 8), layer(4, 4)), (Stored("x", 50, 8),))
+    bits = 10 * 2 + 16 + 10 * 4 + 16 + 50 * 8
+    assert load_accelerator(path).cost(work) == 0.5 * bits + 100 * 20 + 100 * 30
+
+
+def test_tables_come_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert list(cost_tables()) == ["lut4.toml", "lut6.toml"]
+    found = load_accelerator("lut6.toml")
+    assert found.unit == "LUT6"
+    assert found.product_cost(layer(8, 8)) > found.product_cost(layer(4, 8, weight_places=7)) > 0
+    assert found.product_cost(layer(4, 8, weight_places=4, weight_steps=2)) > 0
+    assert found.product_cost(layer(4, 5, weight_places=4, input_places=16, weight_steps=2)) > 0
+    (tmp_path / "lut6.toml").write_text(TEXT)
+    assert load_accelerator("lut6.toml").unit == "LUT", "a file of the user's own goes first"

@@ -17,7 +17,7 @@ PACKAGE = "qonnx_tools"
 LEVELS = (
     {"__init__", "errors", "discovery", "outcome"},
     {"arithmetic", "cost", "strict_json"},
-    {"ops", "feature_map_plan", "fitted", "plan", "data", "statistics", "histogram"},
+    {"ops", "feature_map_plan", "fitted", "hardware", "plan", "data", "statistics", "histogram"},
     {"graph"},
     {"feature_maps", "origin", "quantizers", "round_trips", "topology"},
     {"accelerator", "divergence", "units", "workload"},
@@ -26,7 +26,7 @@ LEVELS = (
     {"passes"},
     {"pipeline", "runtime"},
     {"calibration", "deviation", "feature_map_codec", "tools"},
-    {"data_free", "hardware", "schemes", "inspection"},
+    {"data_free", "schemes", "inspection"},
     {"compression", "preparation", "reconstruction", "targets"},
     {"conversion", "evaluation", "export", "verification"},
     {"finetune", "search"},

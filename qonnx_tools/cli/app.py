@@ -12,6 +12,7 @@ from qonnx_tools.cli.ending import Ending, interruptible
 from qonnx_tools.cli.evaluate import evaluate
 from qonnx_tools.cli.export import export
 from qonnx_tools.cli.finetune import finetune
+from qonnx_tools.cli.hardware_cost import hardware_cost
 from qonnx_tools.cli.inspect import inspect
 from qonnx_tools.cli.search import search
 from qonnx_tools.cli.verify import verify
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, verify, inspect, search, finetune, export, compress, decompress):
+for command in (convert, evaluate, verify, inspect, search, finetune, export, hardware_cost, compress, decompress):
     app.command()(interruptible(command))
 
 

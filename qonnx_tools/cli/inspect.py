@@ -10,23 +10,48 @@ import typer
 from qonnx_tools.cli import options
 from qonnx_tools.cli.feature_maps import plan_json, show_maps
 from qonnx_tools.cli.reporting import console, print_json
-from qonnx_tools.cost import totals
+from qonnx_tools.cost import UNIFORM_BITS, totals
 
 if TYPE_CHECKING:
+    from qonnx_tools.accelerator import Accelerator
     from qonnx_tools.contents import LayerReport
     from qonnx_tools.inspection import Inspection
     from qonnx_tools.units import Unit
 
 
-def inspect(model: options.Model, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def inspect(
+    model: options.Model,
+    cost: Annotated[
+        str | None,
+        typer.Option(help="Also what it costs on an accelerator: its TOML file, or lut6.toml, lut4.toml."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show the layers of MODEL with formats, bits, multiplications and sizes."""
-    from qonnx_tools.inspection import inspect as run  # noqa: PLC0415  # slow to import
+    from qonnx_tools.accelerator import load_accelerator  # noqa: PLC0415  # slow to import
+    from qonnx_tools.inspection import inspect as run  # noqa: PLC0415
 
+    accelerator = load_accelerator(cost) if cost is not None else None
     result = run(model)
+    found = accelerator_json(accelerator, result) if accelerator is not None else None
     if as_json:
-        print_json(to_json(result))
-    else:
-        _print(result)
+        print_json(to_json(result) | ({"accelerator": found} if found else {}))
+        return
+    _print(result)
+    if found:
+        console().print(
+            f"on {found['file']}: {found['cost']:,.0f} {found['unit']} x products an image, "
+            f"{100 * found['share_of_8bit']:.1f} % of 8 bits everywhere",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def accelerator_json(accelerator: "Accelerator", result: "Inspection") -> dict[str, Any]:
+    """Return what a model costs on an accelerator, and the share of that of the same model with 8 bits everywhere."""
+    cost, uniform = (accelerator.cost(work) for work in (result.work, result.work.with_bits(UNIFORM_BITS)))
+    share = cost / uniform if uniform else 0.0
+    return {"file": accelerator.file, "unit": accelerator.unit, "cost": cost, "share_of_8bit": share}
 
 
 def to_json(result: "Inspection") -> dict[str, Any]:

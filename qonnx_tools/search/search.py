@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qonnx_tools.accelerator import load_accelerator
+from qonnx_tools.accelerator import LOG_WEIGHTS, load_accelerator
 from qonnx_tools.conversion import separated_by
 from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.errors import ConfigError
@@ -164,6 +164,9 @@ def _verdict(task: Task, measured: Measured, most: float) -> Verdict:
 def _of_formats(widths: Mapping[str, tuple[int, ...]], scheme: str) -> dict[str, tuple[int, ...]]:
     """Return the widths that the formats of a scheme have."""
     narrowest = {"log": 2}.get(scheme, 1)
+    if scheme == "log" and LOG_WEIGHTS in widths:
+        widths = {**widths, WEIGHTS: widths[LOG_WEIGHTS]}
+    widths = {kind: choices for kind, choices in widths.items() if kind != LOG_WEIGHTS}
     allowed = {
         kind: tuple(sorted(each for each in choices if kind != WEIGHTS or narrowest <= each <= 8))
         for kind, choices in widths.items()

@@ -242,6 +242,15 @@ def test_an_accelerator_gives_widths_costs_and_accumulators(model, data, tmp_pat
         search(model, data, tmp_path / "t", options=SearchOptions(cost=("a.toml", "b.toml")))
 
 
+def test_log_weights_have_the_widths_that_the_accelerator_has_for_them(model, data, tmp_path):
+    table = "\n[cost.shifter]\nweight_bits = [3, 4]\ninput_bits = [5, 8]\nvalues = [[5, 9], [7, 14]]\n"
+    (tmp_path / "fpga.toml").write_text(FPGA.replace("biases", "log_weights = [3, 4]\nbiases") + table)
+    chosen = SearchOptions(max_drop=MOST, cost=(str(tmp_path / "fpga.toml"),))
+    result = search(model, data, tmp_path / "s", scheme="log", options=chosen)
+    assert {width for key, width in result.best.widths.items() if key.startswith("weights")} <= {3, 4}
+    assert all(layer.weight_steps == 1 for layer in result.best.work.layers)
+
+
 def test_too_few_images(model, tmp_path):
     np.savez(tmp_path / "few.npz", images=small_images(5))
     with pytest.raises(DataError, match="a search needs 12 images or more"):
