@@ -28,7 +28,7 @@ LEVELS = (
     {"calibration", "deviation", "feature_map_codec", "tools"},
     {"data_free", "schemes", "inspection"},
     {"compression", "preparation", "reconstruction", "targets"},
-    {"conversion", "evaluation", "export", "verification"},
+    {"checks", "conversion", "evaluation", "export", "verification"},
     {"finetune", "search"},
     {"cli"},
 )

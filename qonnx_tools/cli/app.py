@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import qonnx_tools
+from qonnx_tools.cli.check import check
 from qonnx_tools.cli.compress import compress, decompress
 from qonnx_tools.cli.convert import convert
 from qonnx_tools.cli.ending import Ending, interruptible
@@ -24,7 +25,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (convert, evaluate, verify, inspect, search, finetune, export, hardware_cost, compress, decompress):
+for command in (
+    convert,
+    evaluate,
+    verify,
+    check,
+    inspect,
+    search,
+    finetune,
+    export,
+    hardware_cost,
+    compress,
+    decompress,
+):
     app.command()(interruptible(command))
 
 

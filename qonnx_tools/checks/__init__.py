@@ -1,0 +1,1 @@
+"""What tools reject, misread or silently change in a graph: one table of rules a tool or concern."""
