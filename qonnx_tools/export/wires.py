@@ -55,6 +55,8 @@ def _made(node: gs.Node, name: str, contents: Contents, found: dict[str, Wire]) 
     origin = contents.origins.get(node.name)
     makes = origin.parts[-1].makes if origin is not None else None
     own = node.domain == DOMAIN
+    if own and node.op == "FeatureMapRoundTrip":
+        makes = found[node.inputs[0].name].format
     if own and "bits" in node.attrs and "to" in node.attrs:
         return Wire(name, "codes", max(1, int(node.attrs["bits"])), bool(node.attrs.get("signed", 1)), makes)
     if own and node.op == "Lookup":

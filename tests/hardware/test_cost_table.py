@@ -7,7 +7,7 @@ import stat
 import sys
 
 import pytest
-from elements import HARDWARE
+from elements import ELEMENTS, HARDWARE, run
 
 from qonnx_tools.accelerator import load_accelerator
 from qonnx_tools.cost import LayerWork
@@ -150,6 +150,23 @@ def test_shipped_tables_are_of_the_elements_as_they_are():
     assert cost_tables()
     for name, file in cost_tables().items():
         assert f"SHA-256 {digest}" in file.read_text(), f"make {name} anew: its second line says how"
+
+
+def test_yosys_reads_every_element(tmp_path):
+    try:
+        found = Yosys.find()
+    except ConfigError as error:
+        pytest.skip(str(error))
+    (tmp_path / "table.hex").write_text("00\n" * 256)
+    around = 'module top (input [7:0] x, output [7:0] y); qonnx_lookup #(.FILE("table.hex")) lookup (x, y); endmodule\n'
+    (tmp_path / "top.v").write_text(around)
+    script = ["read_verilog -defer *.v", "design -save elements"]
+    for element in ELEMENTS:
+        (tmp_path / element.name).write_bytes(element.read_bytes())
+        top = "top" if element.stem == "qonnx_lookup" else element.stem
+        script += ["design -load elements", f"hierarchy -check -top {top}", "proc", "check -assert"]
+    (tmp_path / "script.ys").write_text("\n".join(script) + "\n")
+    run([found.program, "-q", "-s", "script.ys"], tmp_path)
 
 
 def test_yosys_itself_counts_what_a_shipped_table_says(tmp_path):
