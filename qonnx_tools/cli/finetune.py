@@ -77,10 +77,10 @@ def finetune(
 
 
 def _require_torch() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415
-
-    if find_spec("torch") is None:
-        raise ConfigError("qonnx finetune needs PyTorch; run: pip install 'qonnx-tools[finetune]'")
+    try:
+        import torch  # noqa: F401, PLC0415  # slow to import
+    except ImportError as error:
+        raise ConfigError("qonnx finetune needs PyTorch; run: pip install 'qonnx-tools[finetune]'") from error
 
 
 def _to_json(result: "Finetuned", out: Path, plan: Path, folder: Path) -> dict[str, Any]:

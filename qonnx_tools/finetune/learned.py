@@ -22,7 +22,7 @@ def learned_plan(student: Student, plan: Plan, graph: gs.Graph) -> Plan:
     """
     tensors = dict(plan.tensors)
     for name, weights in student.each_weights():
-        tensors[name] = _with_format(tensors[name], weights.quantizer.format)
+        tensors[name] = _with_format(weights.quantizer.plan, weights.quantizer.format)
     for name, quantizer in student.each_activation():
         tensors[name] = _with_format(tensors[name], quantizer.format)
     values = learned_values(student, graph)

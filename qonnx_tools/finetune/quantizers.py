@@ -18,6 +18,8 @@ from qonnx_tools.plan import TensorPlan
 
 SCALE_BITS = 15
 """Significant bits of a log scale that is learned: a small integer multiplier stands for it."""
+WIDEST, WIDEST_LOG = 32, 6
+"""Most bits that formats are made wider to; more magnitudes in log codes than these are too small to matter."""
 MANTISSA = 23
 """Bits of the mantissa of float32."""
 
@@ -33,7 +35,11 @@ class FormatQuantizer(nn.Module, ABC):
     def __init__(self, plan: TensorPlan, rank: int, *, learns: bool) -> None:
         super().__init__()
         self.plan, self.rank, self.wider, self.active = plan, rank, 0, True
-        self.exponent = nn.Parameter(self._across(self._exponents(plan.format)), requires_grad=learns)
+        first = self._across(self._exponents(plan.format))
+        if learns:
+            self.exponent: Tensor = nn.Parameter(first)
+        else:
+            self.register_buffer("exponent", first, persistent=False)
 
     pace: ClassVar[float] = 1.0
     """How fast the exponent learns beside those of other kinds."""
@@ -60,8 +66,7 @@ class FormatQuantizer(nn.Module, ABC):
     def set_plan(self, plan: TensorPlan) -> None:
         """Quantize to another format from now on."""
         self.plan = plan
-        with torch.no_grad():
-            self.exponent.data = self._across(self._exponents(plan.format)).to(self.exponent.device)
+        self.exponent.data = self._across(self._exponents(plan.format)).to(self.exponent.device)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.active:
@@ -94,9 +99,10 @@ class FixedQuantizer(FormatQuantizer):
 
     def _steps(self) -> tuple[Any, Any, Any]:
         of = self.format
-        wide = FixedPoint(of.bits + self.wider, of.frac, of.signed, of.narrow)
+        wider = min(self.wider, WIDEST - of.bits)
+        wide = FixedPoint(of.bits + wider, of.frac, of.signed, of.narrow)
         low, high = (float(bound) for bound in wide.float_code_range)
-        fracs = np.asarray(of.frac) + self.wider
+        fracs = np.asarray(of.frac) + wider
         if of.channels is None:
             up, down = 2.0 ** float(fracs), 2.0 ** -float(fracs)
         else:
@@ -161,7 +167,7 @@ class LogQuantizer(FormatQuantizer):
 
     def _steps(self) -> tuple[Any, Any, Any]:
         of = self.format
-        wide = Log(of.bits + self.wider, of.scale, of.steps, of.signed)
+        wide = Log(min(of.bits + self.wider, WIDEST_LOG), of.scale, of.steps, of.signed) if self.wider else of
         scale = np.asarray(wide.scale, np.float32)
         mode = list(LogRounding)[of.rounding_code(self.plan.rounding)]
         first = least_reaching(thresholds(scale, wide.count, wide.steps, mode), mode)

@@ -1,5 +1,6 @@
 """One training: steps of gradient descent, with everything that changes on the way, and its state."""
 
+import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from qonnx_tools.finetune.images import Batches
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.network import Student
 from qonnx_tools.finetune.options import FinetuneOptions
+from qonnx_tools.plan import tensor_from_json, tensor_to_json
 
 MOMENTUM = 0.9
 SCORE_RATE = 0.01
@@ -131,6 +133,9 @@ class Training:
         """Return everything that a training needs to go on."""
         return {
             "student": self.student.state_dict(),
+            "formats": {
+                name: json.dumps(tensor_to_json(each.quantizer.plan)) for name, each in self.student.each_weights()
+            },
             "optimizer": self._optimizer.state_dict(),
             "averaged": self.averaged,
             "epoch": self.epoch,
@@ -140,6 +145,7 @@ class Training:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         for name, weights in self.student.each_weights():
+            weights.quantizer.set_plan(tensor_from_json(json.loads(state["formats"][name]), name))
             settled = state["student"].get(f"weights.{self.student.key(name)}.settled")
             if settled is not None:
                 weights.settled = torch.zeros_like(settled)  # so that there is something to load it into

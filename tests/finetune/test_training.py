@@ -1,0 +1,176 @@
+"""A training: reproducible, stopped and gone on with, and what changes on the way."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'qonnx-tools[finetune]'")
+
+from small_classifier import normalized_classifier, small_classifier, small_images
+
+from qonnx_tools.conversion import apply, convert, copied, prepare_for
+from qonnx_tools.errors import ConfigError, DataError
+from qonnx_tools.feature_map_plan import FeatureMapPlan
+from qonnx_tools.finetune.finetune import finetune
+from qonnx_tools.finetune.images import augmented
+from qonnx_tools.finetune.options import FinetuneOptions
+from qonnx_tools.plan import Plan
+from qonnx_tools.runtime import run, session
+from qonnx_tools.search.images import Images
+
+FEW = FinetuneOptions(epochs=2, batch_size=8, augment="none", validation=0.25)
+
+
+def data(count=64, labels=True):
+    images = small_images(count)
+    truth = run(session(small_classifier()), images)[0].argmax(axis=1) if labels else None
+    return Images(images, truth, "random images")
+
+
+def plan(**options):
+    return convert(small_classifier(), **{"weight_bits": 2, "activation_bits": 3} | options).plan
+
+
+def losses(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_brings_the_network_nearer_to_its_teacher(tmp_path):
+    options = replace(FEW, epochs=8)
+    result = finetune(small_classifier(), plan(), data(200), tmp_path, options=options)
+    assert result.best.loss < 0.7 * result.measured[0].loss
+    assert [each.epoch for each in result.measured] == list(range(9))
+    assert result.best.loss == min(each.loss for each in result.measured)
+    assert all(each.differing == 0 for each in result.measured[1:]), "what is trained is what the integers compute"
+    images = small_images(50)
+    expected = apply(copied(prepare_for(small_classifier(), result.plan)), result.plan, "native").model
+    assert np.array_equal(run(session(result.conversion.model), images)[0], run(session(expected), images)[0])
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_one_another(tmp_path):
+    found = [
+        finetune(small_classifier(), plan(), data(), tmp_path / str(at), options=replace(FEW, seed=seed)).measured
+        for at, seed in enumerate((0, 0, 1))
+    ]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_interrupted_and_resumed_it_ends_as_if_it_had_not_been(tmp_path, optimizer, monkeypatch):
+    options = replace(FEW, epochs=3, optimizer=optimizer, average=0.9, groups=(0.5, 1.0), wider_bits=2)
+    monkeypatch.setattr("qonnx_tools.finetune.course.SAVE_SECONDS", 0)
+    whole = finetune(small_classifier(), plan(), data(), tmp_path / "whole", options=options)
+
+    def stop(_words, done, _total):
+        if done == 8:  # in the middle of the second epoch
+            raise KeyboardInterrupt
+
+    part = finetune(small_classifier(), plan(), data(), tmp_path / "part", options=options, progress=stop)
+    assert part.interrupted
+    assert len(part.measured) == 2
+    assert part.measured == whole.measured[:2]
+    again = finetune(small_classifier(), plan(), data(), tmp_path / "part", options=options, resume=True)
+    assert not again.interrupted
+    assert again.measured == whole.measured
+    assert again.plan == whole.plan
+    assert losses(tmp_path / "part") == losses(tmp_path / "whole")
+
+
+def test_what_cannot_be_resumed_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"holds no training to go on with: 'state.pt' is missing"):
+        finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
+    finetune(small_classifier(), plan(), data(), tmp_path, options=replace(FEW, epochs=1))
+    with pytest.raises(ConfigError, match="holds a training with other options"):
+        finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
+    (tmp_path / "state.pt").write_bytes(b"PK no archive")
+    with pytest.raises(ConfigError, match=r"state.pt' is damaged"):
+        finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
+
+
+@pytest.mark.parametrize("batch_norm", ["merge", "separate"])
+def test_batch_normalizations_train_where_they_are(tmp_path, batch_norm):
+    model = normalized_classifier()
+    given = convert(model, batch_norm=batch_norm, weight_bits=3, activation_bits=4).plan
+    result = finetune(model, given, data(128), tmp_path, options=replace(FEW, epochs=4))
+    changed = {name for name, value in result.plan.fitted.items() if "norm" in name}
+    assert changed == {"norm.scale", "norm.offset"}
+    assert result.best.epoch > 0
+    assert all(each.differing == 0 for each in result.measured[1:])
+
+
+def test_maps_learn_their_masks(tmp_path):
+    base = plan(weight_bits=6, activation_bits=6)
+    name = next(name for name, of in base.tensors.items() if name == "h")
+    given = replace(base, feature_maps={name: FeatureMapPlan("wavelet53", levels=1, step=2.0, dropped=(0, 1))})
+    result = finetune(small_classifier(), given, data(128), tmp_path, options=replace(FEW, epochs=3, retain=0.5))
+    assert len(result.plan.feature_maps[name].dropped) == 2
+    assert all(each.differing == 0 for each in result.measured[1:])
+    with pytest.raises(ConfigError, match="retain: the plan compresses no feature maps"):
+        finetune(small_classifier(), base, data(), tmp_path, options=replace(FEW, retain=0.5))
+
+
+def test_labels_and_teachers(tmp_path):
+    result = finetune(small_classifier(), plan(), data(), tmp_path, options=replace(FEW, teacher=0.0, epochs=1))
+    assert result.best.top1 is not None
+    unlabelled = finetune(small_classifier(), plan(), data(labels=False), tmp_path, options=replace(FEW, epochs=1))
+    assert 0 <= unlabelled.best.top1 <= 1, "the share of the teacher's answers"
+    with pytest.raises(DataError, match="there are no labels, and the loss needs them"):
+        finetune(small_classifier(), plan(), data(labels=False), tmp_path, options=replace(FEW, teacher=0.5))
+    other = finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, teacher=normalized_classifier())
+    assert other.measured[0].loss != result.measured[0].loss
+
+
+def test_the_plan_as_given_is_kept_where_nothing_is_better(tmp_path):
+    given = plan(weight_bits=8, activation_bits=8)
+    result = finetune(small_classifier(), given, data(), tmp_path, options=replace(FEW, learning_rate=10, warmup=0))
+    assert result.best.epoch == 0
+    assert result.plan == given
+
+
+def test_too_few_images(tmp_path):
+    with pytest.raises(DataError, match="random images: training needs 4 images or more"):
+        finetune(small_classifier(), plan(), data(3), tmp_path, options=FEW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0; it must be 1 or more"),
+        ({"learning_rate": 0.0}, "lr is 0.0; it must be positive, at most 10"),
+        ({"teacher": 1.5}, r"teacher is 1.5; it must be in 0..1"),
+        ({"groups": (0.5, 0.9)}, "groups is 0.5,0.9; it must be rising shares up to 1"),
+        ({"retain": 1.0}, "retain is 1.0; it must be between 0 and 1"),
+        ({"optimizer": "lbfgs"}, "optimizer is lbfgs; it must be one of adam, sgd"),
+        ({"labels": False, "teacher": 0.5}, "without labels the teacher's answers are all there is"),
+        ({"device": "tpu"}, "device is tpu; it must be one of auto, cpu, cuda"),
+    ],
+)
+def test_options_are_checked(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        FinetuneOptions(**wrong)
+
+
+def test_images_are_shifted_and_mirrored_whole():
+    images = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
+    random = np.random.default_rng(0)
+    seen = {tuple(augmented(images, "shift-flip", random)[0, 0, 8, 7:10].diff().tolist()) for _ in range(40)}
+    assert seen == {(1.0, 1.0), (-1.0, -1.0)}, "mirrored, or not"
+    shifted = augmented(images, "shift", np.random.default_rng(1))
+    for image, moved in zip(images, shifted, strict=True):
+        offset = int(moved[0, 8, 8] - image[0, 8, 8])
+        rows, columns = round(offset / 16), offset - 16 * round(offset / 16)
+        assert max(abs(rows), abs(columns)) <= 2
+        inner = slice(4, 12)
+        assert torch.equal(moved[:, inner, inner], image[:, 4 + rows : 12 + rows, 4 + columns : 12 + columns]), (
+            "all of it together"
+        )
+    assert augmented(images, "none", random) is images
+
+
+def test_a_plan_of_another_model_is_refused(tmp_path):
+    wrong = Plan(tensors={"nothing": next(iter(plan().tensors.values()))})
+    with pytest.raises(ConfigError, match="plan tensor 'nothing' is not in the model"):
+        finetune(small_classifier(), wrong, data(), tmp_path, options=FEW)
