@@ -45,7 +45,7 @@ class Training:
     def _make_optimizer(self) -> tuple[torch.optim.Optimizer, list[float]]:
         options = self.options
         rate = options.learning_rate
-        scales: dict[float, list[nn.Parameter]] = {}
+        scales: dict[float, list[Tensor]] = {}
         for each in self.student.each_quantizer():
             if each.exponent.requires_grad:
                 scales.setdefault(rate * options.scale_learning_rate * each.pace, []).append(each.exponent)
