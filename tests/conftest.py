@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,20 @@ def count_equal(pytestconfig: pytest.Config) -> Callable[[str, int, int], None]:
         pytestconfig.stash[COUNTED].update({f"{what}: tensors": tensors, f"{what}: elements": elements})
 
     return count
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of a worker of pytest-xdist: send what it counted."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["counted"] = dict(session.config.stash[COUNTED])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the process that pytest-xdist sends it to: add it up."""
+    node.config.stash[COUNTED].update(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

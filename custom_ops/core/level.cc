@@ -60,6 +60,15 @@ bool IsAvailable(Level level) {
   return level == Level::kPortable;
 }
 
+// Whether this library has the kernels of `level`.
+constexpr bool IsBuilt([[maybe_unused]] Level level) {
+#if defined(QONNX_TOOLS_FEWER_LEVELS)
+  return level != Level::kV2 && level != Level::kV3;
+#else
+  return true;
+#endif
+}
+
 }  // namespace
 
 const char* LevelName(Level level) {
@@ -76,11 +85,15 @@ void SelectLevel() {
   for (const Level level : kLevels) {
     const bool named = forced && wish == std::string(LevelName(level));
     known |= named;
+    if (named && !IsBuilt(level)) {
+      throw Error("this library was built without level '" + std::string(wish) +
+                  "' of the environment variable QONNX_TOOLS_SIMD; unset it");
+    }
     if (named && !IsAvailable(level)) {
       throw Error("this CPU does not run level '" + std::string(wish) +
                   "' of the environment variable QONNX_TOOLS_SIMD; unset it");
     }
-    if (forced ? named : IsAvailable(level)) selected = level;
+    if (forced ? named : IsBuilt(level) && IsAvailable(level)) selected = level;
   }
   if (forced && !known) {
     throw Error("the environment variable QONNX_TOOLS_SIMD is '" + std::string(wish) +

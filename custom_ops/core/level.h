@@ -22,7 +22,8 @@ enum class Level {
 
 // Picks the level for the rest of the process: the one that the environment variable
 // QONNX_TOOLS_SIMD names (portable, v2, v3, v4, amx), else the highest that this CPU runs.
-// Raises Error if the name is unknown or the CPU lacks the level.
+// Raises Error if the name is unknown, or the CPU or (with QONNX_TOOLS_FEWER_LEVELS, set by CMake)
+// this build lacks the level.
 void SelectLevel();
 Level SelectedLevel();
 const char* LevelName(Level level);
@@ -34,10 +35,15 @@ const Table& AtSelectedLevel() {
     case Level::kAmx:
     case Level::kV4:
       return Table::v4;
+#if !defined(QONNX_TOOLS_FEWER_LEVELS)
     case Level::kV3:
       return Table::v3;
     case Level::kV2:
       return Table::v2;
+#else
+    case Level::kV3:
+    case Level::kV2:
+#endif
     case Level::kPortable:
       break;
   }

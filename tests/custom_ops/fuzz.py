@@ -59,11 +59,12 @@ def runtimes() -> list[str]:
     return found
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """Compile the library and the program with the sanitizers and return both."""
+def build(folder: Path, levels: Sequence[str]) -> tuple[Path, Path]:
+    """Compile the library and the program with the sanitizers, for these levels at least, and return both."""
     settings = {
         "cmake.define.QONNX_TOOLS_SANITIZE": "address,undefined",
         "cmake.define.QONNX_TOOLS_FUZZ": "ON",
+        "cmake.define.QONNX_TOOLS_FEWER_LEVELS": "OFF" if {"v2", "v3"} & set(levels) else "ON",
         "build-dir": str(folder / "build"),
     }
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
@@ -153,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         environment = {**os.environ}
         if options.library is None:
             environment |= {"LD_PRELOAD": " ".join(runtimes()), "ASAN_OPTIONS": ADDRESS_SANITIZER}
-        library, program = (options.library, None) if options.library else build(Path(folder))
+        library, program = (options.library, None) if options.library else build(Path(folder), options.levels)
         for level in options.levels:
             found = [fuzz(each, library, environment | {"QONNX_TOOLS_SIMD": level}, options) for each in FUZZERS]
             counts += sum(found, Counter())
