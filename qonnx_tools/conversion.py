@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import onnx
+
 from qonnx_tools.calibration import Calibration, Progress
 from qonnx_tools.compression.choice import chosen_maps
 from qonnx_tools.compression.images import TuningImages
@@ -16,7 +18,8 @@ from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.deviation import Deviation, deviation
 from qonnx_tools.errors import ConfigError, InexactError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
-from qonnx_tools.graph import Model, from_proto, is_constant, to_proto
+from qonnx_tools.graph import Model, from_proto, is_constant, load, to_proto
+from qonnx_tools.importing import import_quantized, is_importable
 from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.compress_feature_maps import CompressFeatureMaps
 from qonnx_tools.passes.insert_quantizers import InsertQuantizers
@@ -108,7 +111,8 @@ def convert(
     """Quantize ``model``: canonicalize, treat batch normalization, make a plan, insert its quantizers.
 
     Args:
-        model: a file, or a model in memory, which stays as it is.
+        model: a file, or a model in memory, which stays as it is. A quantized one (QONNX, or pairs of QuantizeLinear
+            and DequantizeLinear) brings its plan along.
         scheme: the scheme that proposes the plan, by name or with its options; None is "fixed".
         plan: a plan, or its file; then no data are read, and the scheme and its options are refused.
         data: calibration images (labels are not read); None calibrates without data.
@@ -131,24 +135,24 @@ def convert(
     Raises:
         QonnxToolsError: the input is at fault; the message says which and what to do.
     """
-    if images < 1:
-        raise ConfigError(f"images is {images}; calibration needs at least 1")
-    given = load_plan(plan) if isinstance(plan, str | os.PathLike) else plan
     named = {key: value for key, value in options.items() if value is not None}
     single = tuple(overrides)
-    if given is not None and (scheme is not None or named or single):
-        raise ConfigError("a plan names every format already: edit it, or leave out the scheme and the format options")
-    if given is not None and data is not None and feature_maps is None:
-        raise ConfigError("a plan needs no calibration data: leave out either the plan or the data")
-    if feature_maps is not None and data is None and feature_maps.needs_images:
-        raise ConfigError(f"{feature_maps.needs_images} needs calibration images: give data")
+    asked = scheme is not None or bool(named or single)
+    if images < 1:
+        raise ConfigError(f"images is {images}; calibration needs at least 1")
     if isinstance(scheme, Scheme) and (named or single):
         raise ConfigError(f"scheme {scheme.name} is given with its options; set the others there, too")
+    _check_feature_map_images(feature_maps, data)
+    given = load_plan(plan) if isinstance(plan, str | os.PathLike) else plan
+    if given is not None:
+        _check_planned(asked=asked, data=data, feature_maps=feature_maps)
     proposer = scheme if isinstance(scheme, Scheme) else make_scheme(scheme or "fixed", named, single)
     check_target(target, strict=strict, tool=tool)
     goal = Goal(target, tool, allow_inexact=allow_inexact, strict=strict)
+    model, given, notes = _with_its_plan(model, given, asked=asked or data is not None)
     if given is not None:
         prepared = prepare_for(model, given, passes)
+        prepared = replace(prepared, left=(*prepared.left, *notes))
         if feature_maps is None:
             return _apply_measured(prepared, given, goal, None, preprocessing)
         dataset = None if data is None else open_images(data, preprocessing, prepared.model)
@@ -172,6 +176,38 @@ def convert(
         chosen, tuned = compressed(prepared, chosen, feature_maps, target, dataset, tuning)
     made = _apply_measured(prepared, chosen, goal, dataset, preprocessing)
     return replace(made, calibration=calibration, tuned=tuned)
+
+
+def _check_planned(*, asked: bool, data: object, feature_maps: FeatureMapOptions | None) -> None:
+    """Raise ``ConfigError`` for what does not go with a plan."""
+    if asked:
+        raise ConfigError("a plan names every format already: edit it, or leave out the scheme and the format options")
+    if data is not None and feature_maps is None:
+        raise ConfigError("a plan needs no calibration data: leave out either the plan or the data")
+
+
+def _check_feature_map_images(feature_maps: FeatureMapOptions | None, data: object) -> None:
+    """Raise ``ConfigError`` where feature maps need images and there are none."""
+    if feature_maps is not None and data is None and feature_maps.needs_images:
+        raise ConfigError(f"{feature_maps.needs_images} needs calibration images: give data")
+
+
+def _with_its_plan(model: Source, given: Plan | None, *, asked: bool) -> tuple[Source, Plan | None, tuple[Skip, ...]]:
+    """Return a model of another exporter that is quantized as a float model, its plan, and notes on it.
+
+    Any other model comes back as it is, with the plan that is ``given``. ``asked`` tells whether formats are asked for.
+    """
+    name = os.fspath(model) if isinstance(model, str | os.PathLike) else "the model"
+    loaded = from_proto(model) if isinstance(model, onnx.ModelProto) else model
+    loaded = loaded if isinstance(loaded, Model) else load(loaded)
+    if not is_importable(loaded):
+        return model, given, ()
+    if asked:
+        raise ConfigError(
+            "the model is quantized and has formats of its own: leave out the scheme, the format options and data"
+        )
+    found = import_quantized(loaded, name)
+    return found.model, given or found.plan, found.notes
 
 
 def prepare_for(model: Source, plan: Plan, passes: Iterable[str] = ()) -> Prepared:

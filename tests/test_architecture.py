@@ -27,7 +27,7 @@ LEVELS = (
     {"pipeline", "runtime"},
     {"calibration", "deviation", "feature_map_codec", "tools"},
     {"data_free", "schemes", "inspection"},
-    {"compression", "preparation", "reconstruction", "targets"},
+    {"compression", "importing", "preparation", "reconstruction", "targets"},
     {"checks", "conversion", "evaluation", "export", "verification"},
     {"finetune", "search"},
     {"cli"},

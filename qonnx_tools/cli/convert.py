@@ -123,7 +123,8 @@ def convert(
 ) -> None:
     """Quantize MODEL and write it to OUT.
 
-    Works with no option; calibration images (--data) make it better.
+    Works with no option; calibration images (--data) make it better. A MODEL that is quantized already, in QONNX or
+    with QuantizeLinear and DequantizeLinear, keeps its formats where they are powers of two.
     """
     from qonnx_tools.conversion import convert as run  # noqa: PLC0415  # slow to import
     from qonnx_tools.graph import save  # noqa: PLC0415

@@ -93,7 +93,7 @@ ONLY_TO_INSPECT = {
 }
 ONLY_TO_EVALUATE = {
     half_precision: ("bad.onnx", "tensor 'w' is float16", "export the model in float32"),
-    integer_quantized: ("bad.onnx", "quantized already", "node 'quantize'", "convert the float model"),
+    integer_quantized: ("bad.onnx", "'x': its codes are the output 'y'", "put a DequantizeLinear behind them"),
 }
 
 
