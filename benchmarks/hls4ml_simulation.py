@@ -6,7 +6,7 @@ file as it is. Also measured: how long the conversion of ResNet-20 takes, from t
     python -m venv hls-venv && hls-venv/bin/pip install hls4ml==1.3.0 qonnx==1.0.0 onnx==1.20.0
 
     QONNX_TOOLS_ASSETS=... python benchmarks/hls4ml_simulation.py --hls-python hls-venv/bin/python [--json]
-        [--images N] [--scheme fixed|log] [--batch-norm fold|merge|separate] [--io-type io_parallel|io_stream]
+        [--images N] [--scheme fixed|log] [--batch-norm fold|merge|separate] [--io-type io_stream|io_parallel]
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--scheme", default="fixed")
     parser.add_argument("--batch-norm", default="fold")
-    parser.add_argument("--io-type", default="io_parallel")
+    parser.add_argument("--io-type", default="io_stream")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not options.hls_python.exists():

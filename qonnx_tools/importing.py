@@ -97,6 +97,7 @@ class _Reading:
         self.tensors: dict[str, TensorPlan] = {}
         self.refused: list[Skip] = []
         self._scales: dict[int, tuple[Any, ...]] = {}
+        self._unread: set[int] = set()
 
     def read(self) -> None:
         for output in self.graph.outputs:
@@ -124,10 +125,11 @@ class _Reading:
 
     def _quantize(self, node: gs.Node) -> None:
         found = _of_pair(node)
+        output = node.outputs[0]
         if isinstance(found, str):
             self._refuse(node, found)
+            self._unread.add(id(output))
             return
-        output = node.outputs[0]
         readers = consumers(output)
         clip = readers[0] if len(readers) == 1 and op_of(readers[0]) == "Clip" else None
         if clip is not None:  # fewer bits than the carrier has, as Brevitas writes them
@@ -142,6 +144,8 @@ class _Reading:
 
     def _dequantize(self, node: gs.Node) -> None:
         found = _of_pair(node)
+        if id(_origin(node.inputs[0])) in self._unread:
+            return  # its QuantizeLinear has been named
         if isinstance(found, str):
             self._refuse(node, found)
         elif is_constant(node.inputs[0]):

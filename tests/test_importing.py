@@ -4,13 +4,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from small_graphs import GRAPHS, images, model
+from tool_networks import network
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
+from qonnx_tools.checks.rule import check
 from qonnx_tools.conversion import convert
 from qonnx_tools.errors import ConfigError, ModelError
-from qonnx_tools.graph import from_proto, parse, to_proto
+from qonnx_tools.graph import from_proto, parse, save, to_proto
 from qonnx_tools.importing import import_quantized, is_importable
+from qonnx_tools.inspection import inspect
 from qonnx_tools.plan import Role
 from qonnx_tools.runtime import run, session
 
@@ -84,9 +88,9 @@ def test_pairs_become_a_plan():
 @pytest.mark.parametrize("name", ["relu", "residual", "depthwise", "pooling"])
 def test_our_own_files_come_back(name, target):
     body, values = GRAPHS[name]
-    network = to_proto(model(body, **values))
-    first = convert(network)
-    again = convert(to_proto(convert(network, target=target).model))
+    trained = to_proto(model(body, **values))
+    first = convert(trained)
+    again = convert(to_proto(convert(trained, target=target).model))
     given = images(4)
     np.testing.assert_array_equal(outputs(again.model, given), outputs(first.model, given))
     assert {key: line.format for key, line in again.plan.tensors.items()} == {
@@ -98,9 +102,9 @@ def test_our_own_files_come_back(name, target):
 def test_log_formats_come_back():
     body, values = GRAPHS["relu"]
     options = {"scheme": "log", "log_scale": "power-of-two"}
-    network, given = to_proto(model(body, **values)), images(4)
-    again = convert(to_proto(convert(network, **options, target="simulation").model))
-    np.testing.assert_array_equal(outputs(again.model, given), outputs(convert(network, **options).model, given))
+    trained, given = to_proto(model(body, **values)), images(4)
+    again = convert(to_proto(convert(trained, **options, target="simulation").model))
+    np.testing.assert_array_equal(outputs(again.model, given), outputs(convert(trained, **options).model, given))
 
 
 def test_a_bias_without_a_quantizer_is_put_on_the_grid():
@@ -132,7 +136,7 @@ def test_a_bias_without_a_quantizer_is_put_on_the_grid():
     [
         (
             {"float sr = {0.0625}": "float sr = {0.07}"},
-            "2 quantizers have no format here: 'r': its scale is 0.07, no",
+            "1 quantizers have no format here: 'r': its scale is 0.07, no",
         ),
         ({"uint8 u0 = {0}": "uint8 u0 = {3}"}, "'r': its zero point is 3, not 0"),
         ({"int8 high = {7}": "int8 high = {9}"}, "'cg': its bounds are those of no format"),
@@ -142,6 +146,82 @@ def test_a_bias_without_a_quantizer_is_put_on_the_grid():
 def test_what_is_no_power_of_two_is_named(replaced, reason):
     with pytest.raises(ModelError, match=reason):
         convert(pairs(**replaced))
+
+
+class Images(CalibrationDataReader):
+    """What onnxruntime's quantizer calibrates on."""
+
+    def __init__(self):
+        self.left = [{"x": images(1)} for _ in range(4)]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+@pytest.fixture
+def by_onnxruntime(tmp_path):
+    """A network as onnxruntime quantizes it: pairs with scales of all kinds."""
+    save(network("residual"), tmp_path / "float.onnx")
+    quantize_static(
+        tmp_path / "float.onnx", tmp_path / "quantized.onnx", Images(), per_channel=True,
+        activation_type=QuantType.QInt8, weight_type=QuantType.QInt8, extra_options={"ActivationSymmetric": True},
+    )  # fmt: skip
+    return onnx.load(tmp_path / "quantized.onnx")
+
+
+def to_powers_of_two(proto):
+    """Round every scale to a power of two, those of biases to the product of the two that they are of."""
+    values = {tensor.name: tensor for tensor in proto.graph.initializer}
+    makers = {name: node for node in proto.graph.node for name in node.output}
+    scales = {node.input[1] for node in proto.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
+    powers = {name: np.exp2(np.rint(np.log2(numpy_helper.to_array(values[name])))) for name in scales}
+    for node in proto.graph.node:
+        if node.op_type in ("Conv", "Gemm") and len(node.input) > 2:
+            x, w, b = (makers[name].input[1] for name in node.input)
+            powers[b] = powers[x] * powers[w]
+    for name, power in powers.items():
+        shape = numpy_helper.to_array(values[name]).shape
+        values[name].CopyFrom(numpy_helper.from_array(np.asarray(power, np.float32).reshape(shape), name))
+
+
+def test_what_onnxruntime_quantizes_to_powers_of_two_comes_in(by_onnxruntime):
+    to_powers_of_two(by_onnxruntime)
+    conversion = convert(by_onnxruntime)
+    given = images(8)
+    layers = inspect(conversion.model).layers
+    assert [layer.accumulator_bits is not None for layer in layers] == [True] * 3
+    found, wanted = outputs(conversion.model, given), outputs(by_onnxruntime, given)
+    pooled = conversion.plan.tensors["p"].format if "p" in conversion.plan.tensors else None
+    assert pooled is not None, "the mean is rounded where the file rounds it"
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_onnxruntime_quantizes_is_named(by_onnxruntime):
+    with pytest.raises(ModelError, match=r"'x': its scale is 0\.[0-9]+, no power of two") as refused:
+        convert(by_onnxruntime)
+    assert str(refused.value).count("'x'") == 1, "each tensor once"
+
+
+def test_brevitas_writes_constants_as_nodes():
+    body = """
+        g (float[N, 3, 8, 8] x) => (float[N, 4, 8, 8] y) <float[4, 3, 3, 3] w>
+        {
+            s = Constant <value_float = 0.03125> ()
+            z = Constant <value_float = 0.0> ()
+            k = Constant <value_float = 4.0> ()
+            p = onnx.brevitas.Quant <rounding_mode = "ROUND", signed = 1, narrow = 0> (x, s, z, k)
+            q = onnx.brevitas.Quant <rounding_mode = "ROUND", signed = 1, narrow = 1> (w, s, z, k)
+            c = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (p, q)
+            r = Relu (c)
+            y = onnx.brevitas.Quant <rounding_mode = "FLOOR", signed = 0, narrow = 0> (r, s, z, k)
+        }
+        """
+    head = '<ir_version: 8, opset_import: ["" : 17, "onnx.brevitas" : 1]>\n'
+    proto = parse(head + body, w=(RANDOM.normal(size=(4, 3, 3, 3)) / 4).astype(np.float32))
+    conversion, given = convert(proto), images(4)
+    np.testing.assert_array_equal(outputs(conversion.model, given), outputs(proto, given))
+    assert conversion.plan.tensors["w"].format == FixedPoint(4, 5, narrow=True)
+    assert {item.rule for item in check(from_proto(proto), "hls4ml")} >= {"quant-domain", "quant-initializers"}
 
 
 def test_quant_nodes_without_a_format_are_named():
