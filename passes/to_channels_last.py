@@ -48,8 +48,8 @@ class ToChannelsLast(Pass):
     name: ClassVar[str] = "to-channels-last"
 
     def run(self, graph: gs.Graph) -> Iterator[Outcome]:
-        if any(node.domain == CHANNELS_LAST for node in graph.nodes):
-            return  # it is laid out already
+        if any(node.domain == CHANNELS_LAST for node in graph.nodes) or not list(nodes(graph, *LAID_OUT)):
+            return  # it is laid out already, or nothing asks for it
         layout = _Layout(graph)
         for node in list(nodes(graph)):
             if any(_rank(tensor) == 4 and not is_constant(tensor) for tensor in node.inputs):
