@@ -21,7 +21,9 @@ def search(
     layer: Annotated[
         list[str] | None, typer.Option(help="Options for the layers or tensors that match, as in qonnx convert.")
     ] = None,
-    log_base: options.LogBase = None,
+    log_base: Annotated[
+        str | None, typer.Option(help="Scheme log: 2 or sqrt2, in all layers; chosen for each layer if left out.")
+    ] = None,
     batch_norm: options.BatchNorm = None,
     residual_add: Annotated[
         str | None,

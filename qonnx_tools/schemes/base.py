@@ -84,6 +84,11 @@ class Scheme(ABC):
         """Return the formats to choose from for each of ``rows`` ``[C, n]`` of weights."""
 
     @property
+    def weight_alternatives(self) -> tuple[Mapping[str, str], ...]:
+        """Options in place of this scheme's with which weights have other formats of the same width."""
+        return ()
+
+    @property
     def merges_sums(self) -> bool:
         """Whether a layer's sums are added to another tensor as they are, before anything is rounded."""
         return self.residual_add == "merge"

@@ -81,6 +81,13 @@ class LogWeights(Scheme):
         """Whether scales are powers of two."""
         return self.log_scale == "power-of-two"
 
+    @property
+    def weight_alternatives(self) -> tuple[Mapping[str, str], ...]:
+        """The other base; none beside log activations, whose base it is, too."""
+        if self.weights == "fixed" or self.activations == "log":
+            return ()
+        return tuple({"log_base": base} for base in CHOICES["log_base"] if base != self.log_base)
+
     def for_layers(self, layers: tuple[Layer, ...]) -> Mapping[str, Self]:
         if self.first_last == "log" or not layers:
             return {}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.search.space import Width, Widths
 
 GAP = 1e-4
 """Share of the least cost by which the cost found may exceed it."""
@@ -54,7 +55,7 @@ class Program:
         limits: further sums, and what they may come to at most.
     """
 
-    widths: Mapping[str, tuple[int, ...]]
+    widths: Mapping[str, tuple[Width, ...]]
     cost: Sum
     damages: Mapping[str, tuple[float, ...]]
     limits: tuple[tuple[Sum, float], ...] = ()
@@ -69,17 +70,17 @@ class Program:
         """The damage of the worst width of every decision."""
         return sum(map(max, self.damages.values()))
 
-    def value(self, widths: Mapping[str, int]) -> float:
+    def value(self, widths: Widths) -> float:
         """Return the cost of some widths."""
         at = {name: self.widths[name].index(width) for name, width in widths.items()}
         terms = sum(values[at[name]] for name, values in self.cost.terms.items())
         return terms + sum(each.values[at[each.one]][at[each.other]] for each in self.cost.products)
 
-    def damage(self, name: str, width: int) -> float:
+    def damage(self, name: str, width: Width) -> float:
         """Return the damage of one width."""
         return self.damages[name][self.widths[name].index(width)]
 
-    def solve(self, budget: float) -> dict[str, int]:
+    def solve(self, budget: float) -> dict[str, Width]:
         """Return the width of each decision: of least cost, the damages adding up to ``budget`` at most.
 
         Raises:
@@ -131,7 +132,7 @@ def silenced() -> Iterator[None]:
 class _Matrix:
     """Columns: a width of a decision each, then pairs of widths. Rows are added; each has a lower and an upper end."""
 
-    def __init__(self, widths: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, widths: Mapping[str, Sequence[Width]]) -> None:
         counts = list(map(len, widths.values()))
         self.firsts = dict(zip(widths, np.cumsum([0, *counts]).tolist(), strict=False))
         self.decided = sum(counts)

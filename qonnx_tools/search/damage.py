@@ -25,7 +25,7 @@ from qonnx_tools.reconstruction.layerwise import Choice as Formats
 from qonnx_tools.reconstruction.layerwise import fit_layer
 from qonnx_tools.reconstruction.walk import Batches, Walk, detached
 from qonnx_tools.runtime import session
-from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space
+from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space, Width, bits_of, options_of
 from qonnx_tools.topology import WEIGHTED, macs_of
 
 WALKS = 2
@@ -33,7 +33,7 @@ WALKS = 2
 NEGLIGIBLE = 1e-4
 """Nats on the images measured on; what the widths above one of such damage do is not measured."""
 Floats = npt.NDArray[np.float32]
-Widths = Iterator[tuple[int, dict[str, Any]]]
+Results = Iterator[tuple[Width, dict[str, Any]]]
 """A width, and what it makes of tensors or constants, by name."""
 
 
@@ -58,7 +58,7 @@ class DamageContext:
 class Damage:
     """The damage of each width of a choice, and the inferences that it took: tails count by their multiplications."""
 
-    widths: dict[int, float] = field(default_factory=dict)
+    widths: dict[Width, float] = field(default_factory=dict)
     inferences: float = 0.0
 
 
@@ -84,7 +84,7 @@ class _Pass:
         self._images = sum(map(len, context.images[self._told]))
         self._order = list(nodes(self._model.graph))
         self._macs = [_macs(node) for node in self._order]
-        self._plans: dict[tuple[str, int], Plan] = {}
+        self._plans: dict[tuple[str, Width], Plan] = {}
         self._reference: Batches = []
 
     def run(self, keys: set[str]) -> Iterator[tuple[str, Damage]]:
@@ -101,24 +101,30 @@ class _Pass:
                 if not left[choice.key]:
                     yield choice.key, found[choice.key]
 
-    def _add(self, damage: Damage, choice: Choice, results: Widths, at: int) -> None:
-        """Add the damage of each of ``results``, ascending widths of ``choice``, in place of what node ``at`` makes."""
+    def _add(self, damage: Damage, choice: Choice, results: Results, at: int) -> None:
+        """Add the damage of each of ``results``, the widths of ``choice``, in place of what node ``at`` makes."""
         behind = self._order[at + 1 :]
         needed = {tensor.name for each in behind for tensor in each.inputs}
         needed |= {tensor.name for tensor in self._model.graph.outputs}
         live = {name: self._told_of(name) for name in self._walk.trained if name in needed}
         tail = self._tail(behind)
         share = sum(self._macs[at + 1 :]) / max(sum(self._macs), 1)
-        measured: dict[int, float] = {}
+        measured: dict[Width, float] = {}
+        settled = set()
+        last = options_of(choice.widths[-1])
         for width, values in results:
-            measured[width] = max(0.0, divergence(self._reference, tail.run({**live, **values})))
-            damage.inferences += share * self._images
-            if measured[width] < NEGLIGIBLE:
+            options = options_of(width)
+            if options not in settled:
+                measured[width] = max(0.0, divergence(self._reference, tail.run({**live, **values})))
+                damage.inferences += share * self._images
+                if measured[width] < NEGLIGIBLE:
+                    settled.add(options)
+            if options == last and last in settled:
                 break
         for width, found in extended(measured, choice.widths).items():
             damage.widths[width] = damage.widths.get(width, 0.0) + found
 
-    def _results(self, node: gs.Node | None, choice: Choice, tensor: str) -> Widths:
+    def _results(self, node: gs.Node | None, choice: Choice, tensor: str) -> Results:
         """Yield each width, and the values of ``tensor``, or those of the outputs of ``node``, with it."""
         if node is None or choice.kind == ACTIVATION:
             exact = self._model.graph.tensors()[tensor]
@@ -135,7 +141,7 @@ class _Pass:
         for width, values in self._constants_of(node, choice, tensor):
             yield width, self._walk.run(node, fed, trained | values, again=True)
 
-    def _constants_of(self, node: gs.Node, choice: Choice, tensor: str) -> Widths:
+    def _constants_of(self, node: gs.Node, choice: Choice, tensor: str) -> Results:
         """Yield each width, and what it makes of the constants of ``node``; weights are fitted to its outputs."""
         space = self._space
         view = LayerView.of(node, space.layer(choice.name).weight_shape) if choice.kind == WEIGHTS else None
@@ -153,7 +159,7 @@ class _Pass:
         for width, each in zip(choice.widths, fitted, strict=True):
             yield width, each.values
 
-    def _plan_with(self, kind: str, width: int) -> Plan:
+    def _plan_with(self, kind: str, width: Width) -> Plan:
         """Return the plan in which all choices of a kind have that width, where they may: none looks at the others."""
         if (kind, width) not in self._plans:
             own = {
@@ -215,8 +221,15 @@ def _macs(node: gs.Node) -> int:
     return macs_of(node, tuple(node.inputs[1].shape)) or 0
 
 
-def extended(measured: Mapping[int, float], widths: Iterable[int]) -> dict[int, float]:
-    """Return ``measured`` with the ``widths`` above it: a bit halves the error, and quarters its square."""
-    last = max(measured)
-    above = {width: measured[last] / 4 ** (width - last) for width in widths if width > last}
+def extended(measured: Mapping[Width, float], widths: Iterable[Width]) -> dict[Width, float]:
+    """Return ``measured`` with the ``widths`` above it, options alike: a bit halves the error, quarters its square."""
+    last: dict[tuple[tuple[str, str], ...], Width] = {}
+    for width in sorted(measured, key=bits_of):
+        last[options_of(width)] = width
+    above = {}
+    for width in widths:
+        widest = last[options_of(width)]
+        more = bits_of(width) - bits_of(widest)
+        if more > 0:
+            above[width] = measured[widest] / 4**more
     return {**measured, **above}

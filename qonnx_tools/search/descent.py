@@ -8,11 +8,11 @@ of them that keep the loss are found by bisection, too.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.allocation import Program
-from qonnx_tools.search.space import Widths
+from qonnx_tools.search.space import Width, Widths, bits_of
 
 LEAST_BUDGET = 1e-4
 """The smallest budget on the sum of damages, in nats."""
@@ -26,7 +26,7 @@ LEAST_GAIN = 0.04
 Loss = Callable[[Widths], float]
 
 
-def descend(program: Program, rough: Loss, exact: Loss, most: float) -> dict[str, int]:
+def descend(program: Program, rough: Loss, exact: Loss, most: float) -> dict[str, Width]:
     """Return the widths of the cheapest plan found whose exact loss is ``most`` or less.
 
     Where even the widest plan within the limits loses more, that one is returned.
@@ -91,7 +91,7 @@ class _Rungs:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._known: dict[int, dict[str, int] | None] = {}
+        self._known: dict[int, dict[str, Width] | None] = {}
         span = max(program.most_damage - program.least_damage, LEAST_BUDGET)
         self.count = math.ceil(math.log(span / LEAST_BUDGET, STEP)) + 1
 
@@ -99,7 +99,7 @@ class _Rungs:
         """Return the rung of about this budget."""
         return round(math.log(max(budget, LEAST_BUDGET) / LEAST_BUDGET, STEP))
 
-    def widths(self, rung: int) -> dict[str, int] | None:
+    def widths(self, rung: int) -> dict[str, Width] | None:
         """Return the cheapest widths of a budget, or None where none meet it and the limits."""
         if rung not in self._known:
             try:
@@ -109,23 +109,27 @@ class _Rungs:
         return self._known[rung]
 
 
-def _between(
-    best: Mapping[str, int], worse: Mapping[str, int], program: Program, loss: Loss, most: float
-) -> dict[str, int]:
+def _between(best: Widths, worse: Widths, program: Program, loss: Loss, most: float) -> dict[str, Width]:
     """Return ``best`` with as many of the steps towards ``worse`` as keep the loss."""
     steps = sorted(
         (name for name in program.widths if best[name] != worse[name]),
         key=lambda name: _price(program, name, best[name], worse[name]),
     )
 
-    def after(count: int) -> dict[str, int]:
+    def after(count: int) -> dict[str, Width]:
         return {**best, **{name: worse[name] for name in steps[:count]}}
 
     good, _ = _bisected(0, len(steps), lambda count: loss(after(count)) <= most)
     return after(good)
 
 
-def _price(program: Program, name: str, best: int, worse: int) -> float:
-    """Return the damage that a step adds for each bit that it saves; steps that add bits come first, as they heal."""
-    saved = best - worse
-    return (program.damage(name, worse) - program.damage(name, best)) / saved if saved > 0 else -1.0
+def _price(program: Program, name: str, best: Width, worse: Width) -> float:
+    """Return the damage that a step adds for each bit that it saves; steps that add bits come first, as they heal.
+
+    One to other options of the same bits comes first where it heals, and last where it does not.
+    """
+    saved = bits_of(best) - bits_of(worse)
+    added = program.damage(name, worse) - program.damage(name, best)
+    if saved:
+        return added / saved if saved > 0 else -1.0
+    return -1.0 if added <= 0 else math.inf

@@ -22,7 +22,7 @@ from qonnx_tools.search.acceptance import Right
 from qonnx_tools.search.damage import WALKS
 from qonnx_tools.search.images import Images, Parts
 from qonnx_tools.search.journal import Journal
-from qonnx_tools.search.space import Space, Widths
+from qonnx_tools.search.space import Space, Widths, plain
 from qonnx_tools.search.stored_maps import LOSSLESS
 from qonnx_tools.targets import NATIVE, SIMULATION
 from qonnx_tools.workload import work_of
@@ -79,7 +79,7 @@ class Joint:
         Its weights are fitted to the outputs of their layers, on ``images`` of those for tuning.
         """
         images = min(images, len(self._parts.tuning))
-        key = digest([images, sorted(widths.items()), *self._space.stored])
+        key = digest([images, plain(widths), *self._space.stored])
         if key in self.measured:
             return self.measured[key]
         path = self._folder / f"{key}.json"

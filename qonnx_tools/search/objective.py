@@ -9,7 +9,7 @@ from qonnx_tools.cost import LAYER_COSTS, UNIFORM_BITS, LayerWork, Work, accumul
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.search.allocation import Product, Program, Sum
 from qonnx_tools.search.options import FEATURE_MAPS
-from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space, Widths
+from qonnx_tools.search.space import ACTIVATION, WEIGHTS, Choice, Space, Width, Widths, bits_of, options_of
 from qonnx_tools.workload import work_of
 
 MEMORY, PEAK, ACCELERATOR = "memory", "peak", "accelerator"
@@ -78,7 +78,7 @@ class Objective:
         """Return by how much a network exceeds the limits, as a share of 8 bits everywhere; 0 or less is within."""
         return max((self._share(name, work) - most for name, most in self.limits.items()), default=0.0)
 
-    def program(self, space: Space, damages: Mapping[str, Mapping[int, float]]) -> Program:
+    def program(self, space: Space, damages: Mapping[str, Mapping[Width, float]]) -> Program:
         """Return the integer program; ``damages`` are by key and width."""
         tables = _Tables(space, self.accelerator)
         uniform = tables.base.with_bits(UNIFORM_BITS)
@@ -137,7 +137,7 @@ class _Tables:
         """Return ``scale`` times a cost as a sum over choices."""
         terms = {
             choice.key: tuple(
-                scale * (term.bit * self._numbers(choice) * width + _bytes(term, choice, width))
+                scale * (term.bit * self._numbers(choice) * bits_of(width) + _bytes(term, choice, width))
                 for width in choice.widths
             )
             for choice in self._space.choices
@@ -158,7 +158,7 @@ class _Tables:
             }
             found.append(
                 Sum({
-                    choice.key: tuple(counts[choice.key] * width / max(uniform, 1) for width in choice.widths)
+                    choice.key: tuple(counts[choice.key] * bits_of(width) / max(uniform, 1) for width in choice.widths)
                     for choice in self._space.choices
                     if counts.get(choice.key)
                 })
@@ -201,7 +201,7 @@ class _Tables:
         """Return the costs of every pair of widths."""
         by_weights, by_map = self._at[WEIGHTS], self._at[ACTIVATION]
 
-        def one(width: int, map_width: int) -> float:
+        def one(width: Width, map_width: Width) -> float:
             stored, read = by_weights[width][layer], by_map[map_width][layer]
             joined = dataclasses.replace(
                 stored, input_bits=read.input_bits, output_bits=read.output_bits, input_places=read.input_places
@@ -211,10 +211,10 @@ class _Tables:
         rows = tuple(tuple(one(width, each) for each in other.widths) for width in weights.widths)
         return Product(weights.key, other.key, rows)
 
-    def _with_all(self, kind: str, widest: Widths) -> dict[int, dict[str, LayerWork]]:
+    def _with_all(self, kind: str, widest: Widths) -> dict[Width, dict[str, LayerWork]]:
         """Return the layers with every choice of one kind at each width that any of them may have."""
         space = self._space
-        widths = sorted({width for choice in space.choices if choice.kind == kind for width in choice.widths})
+        widths = dict.fromkeys(width for choice in space.choices if choice.kind == kind for width in choice.widths)
         found = {}
         for width in widths:
             keys = {choice.key: nearest(choice.widths, width) for choice in space.choices if choice.kind == kind}
@@ -223,13 +223,16 @@ class _Tables:
         return found
 
 
-def _bytes(term: Term, choice: Choice, width: int) -> float:
+def _bytes(term: Term, choice: Choice, width: Width) -> float:
     """Return what the maps of ``choice`` cost by their names."""
     if choice.kind != ACTIVATION:
         return 0.0
-    return sum(term.maps[name][width] for name in choice.tensors if name in term.maps)
+    return sum(term.maps[name][bits_of(width)] for name in choice.tensors if name in term.maps)
 
 
-def nearest(widths: Sequence[int], width: int) -> int:
-    """Return the width of ``widths`` that is nearest to ``width``; of two, the smaller."""
-    return min(widths, key=lambda each: (abs(each - width), each))
+def nearest(widths: Sequence[Width], width: Width) -> Width:
+    """Return the width of ``widths`` that is nearest to ``width``, best of its options; of two, the smaller."""
+    return min(
+        widths,
+        key=lambda each: (options_of(each) != options_of(width), abs(bits_of(each) - bits_of(width)), bits_of(each)),
+    )

@@ -13,11 +13,11 @@ from qonnx_tools.search.damage import WALKS, Damage, DamageContext, damages, mea
 from qonnx_tools.search.descent import descend
 from qonnx_tools.search.images import Images
 from qonnx_tools.search.joint import Measured, digest, outputs
-from qonnx_tools.search.space import ACTIVATION, Widths
+from qonnx_tools.search.space import ACTIVATION, Choice, Width, Widths, bits_of, options_of, plain
 from qonnx_tools.search.task import Task
 from qonnx_tools.search.workers import Cluster, Processes, Workers
 
-Damages = dict[str, dict[int, float]]
+Damages = dict[str, dict[Width, float]]
 """By the key of the choice, and the width."""
 DAMAGE_IMAGES = 128
 FITTED_IMAGES = 1024
@@ -60,7 +60,7 @@ def _together(task: Task, damages: Damages) -> Damages:
         widths = program.solve(program.least_damage + task.most)
     except ConfigError:  # the limits of cost leave no plan that does so little
         return damages
-    key = f"together {digest(sorted(widths.items()))}"
+    key = f"together {digest(plain(widths))}"
     chosen = [choice for choice in task.space.choices if choice.kind == ACTIVATION]
     if key not in task.journal:
         telling, share = _telling(task)
@@ -85,7 +85,7 @@ def _damages(task: Task) -> Damages:
         journal.put(f"damage {key}", {"widths": by_width, "inferences": damage.inferences})
         done += 1
         task.report("measuring what each width does", done, len(choices))
-    return {choice.key: _falling(journal[f"damage {choice.key}"]["widths"]) for choice in choices}
+    return {choice.key: _falling(journal[f"damage {choice.key}"]["widths"], choice) for choice in choices}
 
 
 def _context(task: Task) -> DamageContext:
@@ -122,10 +122,13 @@ def _telling(task: Task) -> tuple[npt.NDArray[np.intp], float]:
     return chosen, len(chosen) / len(images)
 
 
-def _falling(damage: dict[str, float]) -> dict[int, float]:
-    """Return the damages, ascending by width, that are nearest to those measured and never rise with the width."""
+def _falling(damage: dict[str, float], choice: Choice) -> dict[Width, float]:
+    """Return the damages nearest to those measured that never rise with the width, of options that are alike."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415  # slow to import
 
-    widths = sorted(map(int, damage))
-    fitted = isotonic_regression([damage[str(width)] for width in widths], increasing=False)
-    return dict(zip(widths, fitted.x.tolist(), strict=True))
+    found: dict[Width, float] = {}
+    for options in dict.fromkeys(map(options_of, choice.widths)):
+        widths = sorted((width for width in choice.widths if options_of(width) == options), key=bits_of)
+        fitted = isotonic_regression([damage[str(width)] for width in widths], increasing=False)
+        found |= zip(widths, fitted.x.tolist(), strict=True)
+    return found

@@ -81,7 +81,7 @@ def search(
             answer is the label, without the float model's.
         folder: of the journal and the plans; it is made.
         scheme: that proposes formats of given widths.
-        scheme_options: its options.
+        scheme_options: its options; where the scheme has alternatives to one that is not given, the search chooses.
         overrides: options for single layers or tensors.
         options: of the search.
         preprocessing: what turns pixels into the model's input.
@@ -105,6 +105,8 @@ def search(
     )
     allowed = {**WIDTHS, **chosen.widths, **(objective.accelerator.widths if objective.accelerator else {})}
     space = Space.of(prepared.model, network, proposer, _of_formats(allowed, scheme))
+    if chosen.method != SEQUENTIAL:
+        space = space.with_alternatives([name for name, value in known.items() if value is not None])
     if objective.stores_maps:
         space = replace(space, stored=stored_maps(space))
         objective = replace(objective, stored=stored_sizes(space, space.stored, parts.tuning))
@@ -112,7 +114,7 @@ def search(
     settings = {
         "scheme": repr(proposer),
         "method": chosen.method,
-        "widths": {choice.kind: list(choice.widths) for choice in space.choices},
+        "widths": {choice.key: [str(width) for width in choice.widths] for choice in space.choices},
         "images": [len(part) for part in (parts.tuning, parts.comparison, parts.acceptance)],
         "layers": [choice.key for choice in space.choices],
     }

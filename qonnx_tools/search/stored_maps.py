@@ -13,7 +13,7 @@ from qonnx_tools.cost import UNIFORM_BITS
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.images import Images
-from qonnx_tools.search.space import ACTIVATION, Space
+from qonnx_tools.search.space import ACTIVATION, Space, bits_of
 
 IMAGES = 32
 """Whose streams are measured."""
@@ -35,7 +35,8 @@ def stored_maps(space: Space) -> tuple[str, ...]:
 def stored_sizes(space: Space, names: tuple[str, ...], images: Images) -> Sizes:
     """Return how many bytes the maps ``names`` of the float network take, rounded to each width that they may have."""
     values = run(session(space.model, outputs=names), images.images[:IMAGES], names)
-    widths = {name: choice.widths for choice in space.choices if choice.kind == ACTIVATION for name in choice.tensors}
+    of_maps = [choice for choice in space.choices if choice.kind == ACTIVATION]
+    widths = {name: tuple(map(bits_of, choice.widths)) for choice in of_maps for name in choice.tensors}
     sizes: dict[str, dict[int, float]] = {name: {} for name in names}
     for width in sorted({UNIFORM_BITS, *(width for name in names for width in widths.get(name, ()))}):
         chosen = {choice.key: width for choice in space.choices if choice.kind == ACTIVATION}

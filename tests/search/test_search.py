@@ -246,7 +246,7 @@ def test_log_weights_have_the_widths_that_the_accelerator_has_for_them(model, da
     table = "\n[cost.shifter]\nweight_bits = [3, 4]\ninput_bits = [5, 8]\nvalues = [[5, 9], [7, 14]]\n"
     (tmp_path / "fpga.toml").write_text(FPGA.replace("biases", "log_weights = [3, 4]\nbiases") + table)
     chosen = SearchOptions(max_drop=MOST, cost=(str(tmp_path / "fpga.toml"),))
-    result = search(model, data, tmp_path / "s", scheme="log", options=chosen)
+    result = search(model, data, tmp_path / "s", scheme="log", scheme_options={"log_base": "2"}, options=chosen)
     assert {width for key, width in result.best.widths.items() if key.startswith("weights")} <= {3, 4}
     assert all(layer.weight_steps == 1 for layer in result.best.work.layers)
 
