@@ -21,6 +21,7 @@ from qonnx_tools.graph import (
     sole_consumer,
 )
 from qonnx_tools.ops import DOMAIN
+from qonnx_tools.origin import note_tensor
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite, Skip
 from qonnx_tools.plan import Role, TensorPlan
 from qonnx_tools.quantizers import quantizer_node, quantizer_of
@@ -64,9 +65,9 @@ class HalfUpToFloor(Pass):
                 names.unique(f"{node.name}.half"), np.array(np.ldexp(1.0, -int(frac.item()) - 1), np.float32)
             )
             raised = gs.Variable(names.unique(f"{source.name}.raised"), source.dtype, source.shape)
-            graph.nodes.append(
-                gs.Node("Add", names.unique(f"{node.name}.raise"), inputs=[source, half], outputs=[raised])
-            )
+            add = gs.Node("Add", names.unique(f"{node.name}.raise"), inputs=[source, half], outputs=[raised])
+            note_tensor(add, source.name)
+            graph.nodes.append(add)
             node.inputs = [raised, *list(node.inputs)[1:]]
             yield Rewrite(node.name, "half a step more, rounded down")
 

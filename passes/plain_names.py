@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from qonnx_tools.graph import gs, nodes
+from qonnx_tools.origin import note_tensor
 from qonnx_tools.passes.base import Outcome, Pass, Rewrite
 
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
@@ -14,6 +15,8 @@ _OTHER = re.compile(r"[^A-Za-z0-9]+")
 @dataclass(frozen=True)
 class PlainNames(Pass):
     """Give nodes and tensors names of letters, digits and underscores that begin with a letter, each once.
+
+    A node that makes a tensor keeps its trained name in the metadata property ``qonnx_tools.tensor``.
 
     ``/layer1/conv1/Conv_output_0``  becomes  ``layer1_conv1_Conv_output_0``. Inputs and outputs of the graph keep
     theirs.
@@ -33,6 +36,8 @@ class PlainNames(Pass):
                     name = _unique(item.name, kind, taken)
                     if name != item.name:
                         yield Rewrite(item.name, f"the {kind} '{name}'")
+                        if kind == "tensor" and item.inputs:
+                            note_tensor(item.inputs[0], item.name)
                         item.name = name
 
 

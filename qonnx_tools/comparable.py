@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qonnx_tools.arithmetic.formats import Format
-from qonnx_tools.graph import Model, consumers, is_constant, nodes, op_of
-from qonnx_tools.origin import Origin, origin_of
+from qonnx_tools.graph import Model, consumers, is_constant, nodes, op_of, producer
+from qonnx_tools.origin import Origin, origin_of, tensor_noted
 from qonnx_tools.plan import Role
 from qonnx_tools.quantizers import quantizer_of
 
@@ -52,7 +52,7 @@ def comparable(model: Model) -> Mapping[Key, Carrier]:
         if origin is None:
             for tensor in node.outputs:
                 if tensor.name:
-                    found.setdefault(Key(tensor.name), Carrier(tensor.name, node.name))
+                    found.setdefault(Key(_trained(tensor)), Carrier(tensor.name, node.name))
         key, carrier = _of_codes(node, origin) if origin is not None else _of_floats(node)
         if key is not None and carrier is not None:
             found.setdefault(key, carrier)
@@ -77,9 +77,16 @@ def _of_floats(node: Any) -> tuple[Key | None, Carrier | None]:
     if source is None or is_constant(source):
         return None, None
     if quantizer_of(node) is not None:
-        return Key(source.name, quantized=True), Carrier(node.outputs[0].name, node.name)
+        return Key(_trained(source), quantized=True), Carrier(node.outputs[0].name, node.name)
     if op_of(node) == "QuantizeLinear":
         for reader in consumers(node.outputs[0]):
             if op_of(reader) == "DequantizeLinear":
-                return Key(source.name, quantized=True), Carrier(reader.outputs[0].name, reader.name)
+                return Key(_trained(source), quantized=True), Carrier(reader.outputs[0].name, reader.name)
     return None, None
+
+
+def _trained(tensor: Any) -> str:
+    """Return the name of ``tensor`` in the trained model."""
+    maker = producer(tensor)
+    noted = None if maker is None or maker.outputs[0] is not tensor else tensor_noted(maker)
+    return noted or str(tensor.name)

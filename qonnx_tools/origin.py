@@ -32,6 +32,8 @@ from qonnx_tools.strict_json import checked, parse_json
 
 KEY = "qonnx_tools.format"
 """The metadata property of a node that holds its origin."""
+TENSOR_KEY = "qonnx_tools.tensor"
+"""The metadata property of a node that holds the name of the trained tensor that its first output is."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,17 @@ def _document(origin: Origin) -> dict[str, Any]:
         "then": None if origin.then is None else _document(origin.then),
     }
     return {key: value for key, value in document.items() if value not in (None, [], {})}
+
+
+def note_tensor(node: gs.Node, name: str) -> None:
+    """Write the trained name of what ``node`` makes into its metadata, unless it is there."""
+    if TENSOR_KEY not in own_metadata(node):
+        set_node_metadata(node, TENSOR_KEY, name)
+
+
+def tensor_noted(node: gs.Node) -> str | None:
+    """Return the trained name of what ``node`` makes, where its metadata have it."""
+    return own_metadata(node).get(TENSOR_KEY)
 
 
 def origin_of(model: Model, node: gs.Node) -> Origin | None:

@@ -107,6 +107,18 @@ def test_nan_is_nan_and_zeros_have_no_sign(tmp_path):
     assert (parting.element, parting.different) == ((0, 1), 2)
 
 
+@pytest.mark.parametrize("tool", ["hls4ml", "finn"])
+def test_tensors_of_files_for_tools_have_their_trained_names(tool, data):
+    network, options = to_proto(model(*GRAPHS["relu"][:1], **GRAPHS["relu"][1])), {"rounding": "half_up"}
+    made = convert(network, **options, target="qonnx", tool=tool).model
+    native = convert(network, **options).model
+    if tool == "hls4ml":
+        assert verify(native, made, data, threads=1).equal
+    parting = verify(with_code_added(native, "w.codes", (2, 1, 1, 1)), made, data, threads=1).parting
+    assert (parting.tensor, parting.quantized, parting.intermediate) == ("r", True, True)
+    assert tool == "finn" or parting.element[1] == 2, "the element in the layout of the first graph"
+
+
 def test_only_a_limit_of_images_is_read(data):
     good = converted("relu")
     seen = []

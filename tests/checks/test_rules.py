@@ -159,6 +159,23 @@ def test_a_graph_that_meets_the_rule(name):
         assert item.what
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        "AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (x)",
+        "ReduceMean <axes = [1], keepdims = 1> (x)",
+        "Clip (x, z, one)",
+        "Resize (x, , up)",
+        "QuantizeLinear (x, s, u0)",
+        "Erf (x)",
+    ],
+)
+def test_what_hls4ml_does_not_read(node):
+    kind = "uint8" if node.startswith("Quantize") else "float"
+    made = graph(f"[q] y = {node}", f"{X4}, float[4] up", f"{kind}[1, c, h, v] y")
+    assert "hls4ml-unsupported" in {item.rule for item in check(made, "hls4ml")}
+
+
 def test_a_graph_that_meets_no_rule():
     plain = graph("[q] y = Relu (x)", X4)
     for target in ("ort", "hls4ml", "finn", "qdq"):
