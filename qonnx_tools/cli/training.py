@@ -41,6 +41,12 @@ _OPTIONS: Mapping[str, Any] = {
             help="Share of the float model's answers in the loss; labels have the rest [1].", rich_help_panel=_TRAINING
         ),
     ],
+    "temperature": Annotated[
+        float | None,
+        typer.Option(
+            help="What logits are divided by before they are compared with its [1].", rich_help_panel=_TRAINING
+        ),
+    ],
     "no_labels": Annotated[
         bool | None, typer.Option("--no-labels", help="Do not look at labels.", rich_help_panel=_TRAINING)
     ],

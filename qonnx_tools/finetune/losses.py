@@ -6,7 +6,9 @@ import torch.nn.functional as F  # noqa: N812
 from qonnx_tools.finetune.gradients import Tensor
 
 
-def loss_of(outputs: Tensor, teacher: Tensor | None, labels: Tensor | None, share: float) -> Tensor:
+def loss_of(
+    outputs: Tensor, teacher: Tensor | None, labels: Tensor | None, share: float, temperature: float = 1.0
+) -> Tensor:
     """Return the mean loss of logits ``[N, classes]``; of other outputs the squared distance to the teacher's.
 
     Args:
@@ -14,6 +16,7 @@ def loss_of(outputs: Tensor, teacher: Tensor | None, labels: Tensor | None, shar
         teacher: the teacher's outputs, where there is one.
         labels: classes ``[N]``, where there are any.
         share: of the teacher in the loss; the labels have the rest.
+        temperature: that logits are divided by before the teacher's are compared; gradients stay of one size.
     """
     if outputs.dim() != 2:
         if teacher is None:
@@ -22,8 +25,9 @@ def loss_of(outputs: Tensor, teacher: Tensor | None, labels: Tensor | None, shar
         return F.mse_loss(outputs, teacher) / scale
     total = torch.zeros((), device=outputs.device)
     if teacher is not None and share > 0:
-        ours, theirs = F.log_softmax(outputs, 1), F.log_softmax(teacher, 1)
-        total = total + share * F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
+        ours, theirs = (F.log_softmax(logits / temperature, 1) for logits in (outputs, teacher))
+        divergence = F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
+        total = total + share * temperature**2 * divergence
     if labels is not None and share < 1:
         total = total + (1 - share) * F.cross_entropy(outputs, labels)
     return total

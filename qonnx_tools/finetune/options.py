@@ -23,6 +23,8 @@ class FinetuneOptions:
         warmup: epochs over which the rate rises from 0.
         seed: of the order of the images and of what is done to them.
         teacher: the share of the teacher's answers in the loss; the labels have the rest.
+        temperature: what logits are divided by before the teacher's are compared: above 1 what the teacher thinks of
+            the wrong classes counts more.
         labels: whether labels are used.
         learn_scales: whether scales of weights and activations are learned.
         scale_learning_rate: see ``learning_rate``.
@@ -49,6 +51,7 @@ class FinetuneOptions:
     warmup: float = 0.1
     seed: int = 0
     teacher: float = 1.0
+    temperature: float = 1.0
     labels: bool = True
     learn_scales: bool = True
     scale_learning_rate: float = 0.1
@@ -69,6 +72,7 @@ class FinetuneOptions:
         _check(self.scale_learning_rate >= 0, "scale-lr", self.scale_learning_rate, "0 or more")
         _check(self.warmup >= 0, "warmup", self.warmup, "0 or more epochs")
         _check(0 <= self.teacher <= 1, "teacher", self.teacher, "in 0..1")
+        _check(0 < self.temperature <= 100, "temperature", self.temperature, "positive, at most 100")
         _check(0 <= self.freeze_statistics <= 1, "freeze-statistics", self.freeze_statistics, "in 0..1")
         _check(0 < self.validation < 1, "validation", self.validation, "between 0 and 1")
         _check(self.images is None or self.images >= 4, "images", self.images, "4 or more")

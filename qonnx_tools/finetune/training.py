@@ -101,7 +101,7 @@ class Training:
         x = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
         with torch.no_grad():
             wanted = None if self.teacher is None else self.teacher(x)
-        loss = loss_of(self.student(x), wanted, labels, self.options.teacher)
+        loss = loss_of(self.student(x), wanted, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
         for _, found in self.student.each_map():
             loss = loss - SCORE_WEIGHT * found.distance
