@@ -15,9 +15,8 @@ from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.finetune.gradients import StraightThrough, Tensor
 from qonnx_tools.plan import TensorPlan
+from qonnx_tools.schemes._fit import SCALE_BITS
 
-SCALE_BITS = 15
-"""Significant bits of a log scale that is learned: a small integer multiplier stands for it."""
 WIDEST, WIDEST_LOG = 32, 6
 """Most bits that formats are made wider to; more magnitudes in log codes than these are too small to matter."""
 MANTISSA = 23
@@ -28,9 +27,11 @@ class FormatQuantizer(nn.Module, ABC):
     """Quantizes to the format of ``plan``.
 
     ``exponent`` is the binary logarithm of its scale, 0-d or in a shape that broadcasts against the tensors; learned
-    where ``learns``. ``wider`` are bits that are added to its width for now. Not
-    ``active``, it neither rounds nor limits, but leaves out what is below 0 where its codes have no sign.
+    where ``learns``, at ``pace`` times the rate of other kinds. ``wider`` are bits that are added to its width for now.
+    Not ``active``, it neither rounds nor limits, but leaves out what is below 0 where its codes have no sign.
     """
+
+    pace: ClassVar[float] = 1.0
 
     def __init__(self, plan: TensorPlan, rank: int, *, learns: bool) -> None:
         super().__init__()
@@ -40,9 +41,6 @@ class FormatQuantizer(nn.Module, ABC):
             self.exponent: Tensor = nn.Parameter(first)
         else:
             self.register_buffer("exponent", first, persistent=False)
-
-    pace: ClassVar[float] = 1.0
-    """How fast the exponent learns beside those of other kinds."""
 
     @abstractmethod
     def _exponents(self, of: Any) -> np.ndarray[Any, Any]:
@@ -106,7 +104,8 @@ class FixedQuantizer(FormatQuantizer):
         if of.channels is None:
             up, down = 2.0 ** float(fracs), 2.0 ** -float(fracs)
         else:
-            up, down = (self._tensor(np.ldexp(1.0, sign * across)) for sign, across in self._signed(fracs))
+            across = self.plan.format.across(fracs, self.rank, self.plan.axis)
+            up, down = (self._tensor(np.ldexp(1.0, exponents)) for exponents in (across, -across))
         rounded = ROUNDED[list(Rounding)[of.rounding_code(self.plan.rounding)]]
 
         def quantized(x: Tensor) -> Tensor:
@@ -114,10 +113,6 @@ class FixedQuantizer(FormatQuantizer):
             return codes.clamp_(low, high).add_(0.0).mul_(down)
 
         return quantized, low * down, high * down
-
-    def _signed(self, fracs: np.ndarray[Any, Any]) -> list[tuple[int, Any]]:
-        across = self.plan.format.across(fracs, self.rank, self.plan.axis)
-        return [(1, across), (-1, across)]
 
 
 def _half_up(x: Tensor) -> Tensor:
