@@ -104,7 +104,7 @@ class FixedQuantizer(FormatQuantizer):
         if of.channels is None:
             up, down = 2.0 ** float(fracs), 2.0 ** -float(fracs)
         else:
-            across = self.plan.format.across(fracs, self.rank, self.plan.axis)
+            across: Any = self.plan.format.across(fracs, self.rank, self.plan.axis)
             up, down = (self._tensor(np.ldexp(1.0, exponents)) for exponents in (across, -across))
         rounded = ROUNDED[list(Rounding)[of.rounding_code(self.plan.rounding)]]
 
