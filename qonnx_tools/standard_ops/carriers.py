@@ -39,7 +39,10 @@ def _was_codes(tensor: Any) -> bool:
 
 
 class DequantizeRule(StandardRule):
-    """``DequantizeLinear`` with the scale 2^-frac."""
+    """``DequantizeLinear`` with the scale 2^-frac; of wider codes than bytes Cast and Mul.
+
+    onnxruntime moves a DequantizeLinear of int32 past a Transpose, and then makes bytes of what is between.
+    """
 
     ops = frozenset({"Dequantize"})
 
@@ -47,7 +50,8 @@ class DequantizeRule(StandardRule):
         frac = input_value(node, 1)
         if frac is None or frac.size != 1:
             raise NotInFloat("its fraction bits differ")
-        make.floats(node.inputs[0], frac.astype(np.int64), 0, node.outputs[0])
+        is_wide = np.dtype(node.inputs[0].dtype) not in BYTES
+        make.floats(node.inputs[0], frac.astype(np.int64), 0, node.outputs[0], plain=is_wide)
 
 
 class MaxPoolRule(StandardRule):

@@ -110,6 +110,18 @@ def test_pairs_with_scales_of_powers_of_two(digits_model):
         assert len(node.input) == 2 or not values[node.input[2]].any()
 
 
+def test_wide_codes_that_are_moved_come_out_the_same():
+    body = """
+        [c] c = Conv <kernel_shape = [1, 1]> (x, w)
+        [h] h = HardSwish (c)
+        [t] y = Transpose <perm = [0, 1, 3, 2]> (h)
+        """
+    network = to_proto(model(body, w=np.ones((4, 3, 1, 1)) / 2))
+    _, conversion = check(network, {"x": images() - 2}, activation_bits=6)
+    ops = [node.op for node in conversion.model.graph.nodes]
+    assert ops[-3:] == ["Transpose", "Cast", "Mul"], "onnxruntime moves a DequantizeLinear past a Transpose"
+
+
 def test_what_codes_stand_for_is_kept(tmp_path):
     body, values = GRAPHS["residual"]
     network = to_proto(model(body, **values))
