@@ -55,8 +55,9 @@ def convert(
     trunk: Annotated[
         str | None,
         typer.Option(
-            help="With --log-activations, what more than layers read, as sums: fixed8 (default), fixed8-log, of which "
-            "layers read log codes, or log everywhere."
+            help="What more than layers read, as sums. Scheme fixed: same (default) as the others, or fixed8, of which "
+            "layers read their own width. With --log-activations: fixed8 (default), fixed8-log, of which layers read "
+            "log codes, or log everywhere."
         ),
     ] = None,
     fit: Annotated[
