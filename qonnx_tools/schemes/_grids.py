@@ -26,6 +26,16 @@ def finest_of(names: Iterable[str], tensors: Mapping[str, TensorPlan]) -> Bits:
     return np.asarray(max(found, default=0), np.int64)
 
 
+def refined(grid: Bits, bits: Bits) -> Bits:
+    """Return ``grid`` with so many more fraction bits, 0-d or one a channel.
+
+    A grid of fewer channels repeats: that of a grouped ConvTranspose, whose weights share formats between groups.
+    """
+    if grid.ndim and bits.ndim and bits.size != grid.size:
+        grid = np.tile(grid, bits.size // grid.size) if bits.size % grid.size == 0 else grid.max()
+    return np.asarray(grid + bits, np.int64)
+
+
 def on_grid(value: npt.NDArray[np.float32], grid: Bits, bits: int, role: Role = Role.BIAS) -> TensorPlan:
     """Return fixed point on the ``grid`` of what it is added to, 0-d or [C], or as near to it as the width allows.
 

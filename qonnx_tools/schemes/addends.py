@@ -9,7 +9,7 @@ import numpy.typing as npt
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.plan import Plan, Role, TensorPlan
 from qonnx_tools.schemes._fit import fit_fixed, fit_fixed_channels, sample
-from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
+from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid, refined
 from qonnx_tools.topology import Layer, Normalization
 
 SCALE_FRAC = 20
@@ -59,6 +59,6 @@ def refitted(
         scale = scale_format(values[unit.scale], line.format.bits, line.rounding, by_channel=by_channel)
         tensors[unit.scale] = scale
         stored = any(name in tensors for name in unit.sources)
-        grid = finest_of(unit.sources, tensors) if stored else grids.get(unit.input, np.int64(0))
-        place(unit.offset, grid + finest_bits(scale.format))
+        grid = finest_of(unit.sources, tensors) if stored else grids.get(unit.input, np.asarray(0))
+        place(unit.offset, refined(grid, finest_bits(scale.format)))
     return replace(plan, tensors=tensors)

@@ -17,7 +17,7 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import WIDEST_ACCUMULATOR, BatchNorm, Plan, Role, TensorPlan
 from qonnx_tools.schemes._fit import fit_fixed, fixed_formats, sample, squared_error
-from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid
+from qonnx_tools.schemes._grids import Bits, finest_bits, finest_of, not_finer, on_grid, refined
 from qonnx_tools.schemes._sharing import SHARING, Member, share
 from qonnx_tools.schemes.addends import scale_format
 from qonnx_tools.schemes.family import Family
@@ -155,8 +155,8 @@ class Scheme(ABC):
         for unit in network.normalizations:
             scale = tensors.setdefault(unit.scale, formats[unit.scale])
             stored = any(name in tensors for name in unit.sources)
-            grid = finest_of(unit.sources, tensors) if stored else grids.get(unit.input, np.int64(0))
-            grid = grid + finest_bits(scale.format)
+            grid = finest_of(unit.sources, tensors) if stored else grids.get(unit.input, np.asarray(0))
+            grid = refined(grid, finest_bits(scale.format))
             if unit.offset in formats:
                 tensors[unit.offset] = not_finer(formats[unit.offset], grid)
             else:

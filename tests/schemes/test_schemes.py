@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from four_layers import LAYERS, NETWORK
+from small_graphs import model
 
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log
+from qonnx_tools.conversion import convert
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.histogram import Histogram
 from qonnx_tools.plan import BatchNorm, Role
+from qonnx_tools.runtime import run, session
 from qonnx_tools.schemes._grids import finest_bits
 from qonnx_tools.schemes.addends import SCALE_FRAC
 from qonnx_tools.schemes.base import make_scheme, schemes
@@ -159,3 +162,27 @@ def test_finest_bits():
     assert finest_bits(FixedPoint(8, (3, -2, 7))).tolist() == [3, -2, 7]
     assert finest_bits(Log(5, 1.0)) == 14
     assert finest_bits(Log(5, (0.75, 4.0))).tolist() == [15, 12]
+
+
+def test_a_batch_norm_behind_a_grouped_transposed_convolution():
+    """Its weights share formats between groups, its batch norm has one for each channel: the grid repeats."""
+    random = np.random.default_rng(5)
+    values = {"w": random.normal(size=(4, 3, 2, 2)), "s": random.uniform(0.5, 2, 6), "o": random.normal(size=6)}
+    values |= {"m": random.normal(size=6), "v": random.uniform(0.5, 2, 6), "u": random.normal(size=(2, 6, 1, 1))}
+    body = """
+        [t] z = ConvTranspose <group = 2> (x, w) [n] n = BatchNormalization (z, s, o, m, v)
+        [r] r = Relu (n) [c] y = Conv (r, u)
+    """
+    source = model(body, "float[N, 4, 5, 5] x", "float[N, 2, 6, 6] y", **values)
+    images = random.normal(size=(3, 4, 5, 5)).astype(np.float32)
+    for batch_norm in ("merge", "separate"):
+        found = convert(source, batch_norm=batch_norm)
+        offset = found.plan.tensors["n.offset"].format
+        weights, scale = found.plan.tensors["w"].format, found.plan.tensors["n.scale"].format
+        assert len(weights.frac) == 3
+        assert len(scale.frac) == len(offset.frac) == 6
+        native, simulation = (
+            run(session(convert(source, plan=found.plan, target=target).model, optimize=False), images)[0]
+            for target in ("native", "simulation")
+        )
+        np.testing.assert_array_equal(native, simulation)
