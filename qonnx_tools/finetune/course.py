@@ -55,7 +55,7 @@ class Course:
         return json.dumps(asdict(self._training.options), sort_keys=True)
 
     def begin(self) -> None:
-        """Make the folder, without what an earlier training left in it."""
+        """Make the folder; what an earlier training left there is written over."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
