@@ -40,8 +40,9 @@ def interpreter():
         ("batch norm", {"batch_norm": "separate"}),
         ("residual", {"scheme": "log", "log_scale": "power-of-two", "rounding": "half_up"}),
         ("shortcut", {"batch_norm": "merge"}),
+        ("depthwise", {}),
     ],
-    ids=["separate batch norm", "log weights, half up", "shortcut and pooling"],
+    ids=["separate batch norm", "log weights, half up", "shortcut and pooling", "depthwise"],
 )
 def test_outputs_are_the_native_ones(interpreter, tmp_path, name, options):
     images = np.random.default_rng(1).normal(size=(IMAGES, 3, 8, 8)).astype(np.float32)
