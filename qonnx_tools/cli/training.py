@@ -19,7 +19,7 @@ _OPTIONS: Mapping[str, Any] = {
     "lr": Annotated[
         float | None,
         typer.Option(
-            help="Highest learning rate, as a share of the size of the weights [0.01].", rich_help_panel=_TRAINING
+            help="Highest learning rate, as a share of the size of the weights [0.002].", rich_help_panel=_TRAINING
         ),
     ],
     "scale_lr": Annotated[

@@ -45,7 +45,7 @@ class FinetuneOptions:
 
     epochs: int = 10
     batch_size: int = 128
-    learning_rate: float = 1e-2
+    learning_rate: float = 2e-3
     optimizer: str = "adam"
     schedule: str = "cosine"
     warmup: float = 0.1

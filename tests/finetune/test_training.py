@@ -20,7 +20,7 @@ from qonnx_tools.plan import Plan
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.images import Images
 
-FEW = FinetuneOptions(epochs=2, batch_size=8, augment="none", validation=0.25)
+FEW = FinetuneOptions(epochs=2, batch_size=8, learning_rate=0.01, augment="none", validation=0.25)
 
 
 def data(count=64, labels=True):
