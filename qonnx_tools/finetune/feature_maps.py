@@ -29,6 +29,7 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_codec import FeatureMapEncoder
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.gradients import Tensor
+from qonnx_tools.finetune.layout import is_channels_last, laid_out
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 
 SHARPNESS = 2.0
@@ -139,11 +140,7 @@ def _returned(x: Tensor, plan: FeatureMapPlan, of: FixedPoint) -> Tensor:
     encoder = FeatureMapEncoder(header_of(codes[0], plan.coding(codes.shape[1]), of))
     returned = np.stack([encoder.round_trip(each) for each in codes])
     found: Tensor = torch.from_numpy(returned.astype(np.float32)).to(x.device) / up
-    return found.contiguous(memory_format=torch.channels_last) if _is_channels_last(x) else found
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return bool(x.is_contiguous(memory_format=torch.channels_last))
+    return laid_out(found) if is_channels_last(x) else found
 
 
 @cache

@@ -10,6 +10,7 @@ import torch
 
 from qonnx_tools.conversion import apply, copied
 from qonnx_tools.finetune.images import Split
+from qonnx_tools.finetune.layout import laid_out
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.network import Student
 from qonnx_tools.graph import Model
@@ -74,8 +75,7 @@ def parts(images: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArray[np
 
 def on_device(images: npt.NDArray[np.float32], device: Any) -> torch.Tensor:
     """Return ``images`` as training has them in memory."""
-    tensor = torch.from_numpy(images).to(device)
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+    return laid_out(torch.from_numpy(images).to(device))
 
 
 def _predicted(student: Student, images: npt.NDArray[np.float32]) -> torch.Tensor:

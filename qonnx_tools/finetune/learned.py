@@ -8,7 +8,7 @@ import numpy.typing as npt
 from qonnx_tools.finetune.network import Student
 from qonnx_tools.fitted import Fitted
 from qonnx_tools.graph import gs, nodes
-from qonnx_tools.plan import Plan, TensorPlan
+from qonnx_tools.plan import Plan
 from qonnx_tools.schemes.addends import refitted
 from qonnx_tools.topology import layers, normalizations
 
@@ -22,9 +22,9 @@ def learned_plan(student: Student, plan: Plan, graph: gs.Graph) -> Plan:
     """
     tensors = dict(plan.tensors)
     for name, weights in student.each_weights():
-        tensors[name] = _with_format(weights.quantizer.plan, weights.quantizer.format)
+        tensors[name] = replace(weights.quantizer.plan, format=weights.quantizer.format)
     for name, quantizer in student.each_activation():
-        tensors[name] = _with_format(tensors[name], quantizer.format)
+        tensors[name] = replace(tensors[name], format=quantizer.format)
     values = learned_values(student, graph)
     maps = dict(plan.feature_maps) | {name: found.plan for name, found in student.each_map()}
     taught = replace(plan, tensors=tensors, feature_maps=maps, fitted=Fitted({**plan.fitted, **values}))
@@ -50,7 +50,3 @@ def learned_values(student: Student, graph: gs.Graph) -> dict[str, Values]:
         for tensor, part in zip(parameters, unit.affine(), strict=True):
             values[tensor.name] = part.detach().cpu().numpy().astype(np.float32)
     return values
-
-
-def _with_format(line: TensorPlan, found: object) -> TensorPlan:
-    return line if found == line.format else replace(line, format=found)  # type: ignore[arg-type]

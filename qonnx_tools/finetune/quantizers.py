@@ -14,6 +14,7 @@ from qonnx_tools.arithmetic.log import Log, LogRounding, magnitudes, thresholds
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.finetune.gradients import StraightThrough, Tensor
+from qonnx_tools.finetune.layout import is_channels_last
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.schemes._fit import SCALE_BITS
 
@@ -186,9 +187,9 @@ class LogQuantizer(FormatQuantizer):
             codes = (bits >= last).to(torch.int32)
             for pattern, count in zip(patterns, regular, strict=True):
                 codes += ((bits - pattern) >> MANTISSA).clamp_(-count, 0).add_(count)
-            flat = codes.permute(0, 2, 3, 1) if _is_channels_last(codes) else codes
+            flat = codes.permute(0, 2, 3, 1) if is_channels_last(codes) else codes
             values = table.index_select(0, flat.reshape(-1)).view(flat.shape)
-            found = values.permute(0, 3, 1, 2) if _is_channels_last(codes) else values
+            found = values.permute(0, 3, 1, 2) if is_channels_last(codes) else values
             return torch.copysign(found, x).add_(0.0) if of.signed else found
 
         return quantized
@@ -223,10 +224,6 @@ def least_reaching(exact: np.ndarray[Any, Any], mode: LogRounding) -> np.ndarray
         below = np.nextafter(found, np.float32(0))
         found = np.where(reaches(below), below, found)
     return found
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
 
 
 def quantizer_for(plan: TensorPlan, rank: int, *, learns: bool = False) -> FormatQuantizer:

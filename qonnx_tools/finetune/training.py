@@ -11,6 +11,7 @@ from torch import nn
 
 from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.images import Batches
+from qonnx_tools.finetune.layout import laid_out
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.network import Student
 from qonnx_tools.finetune.options import FinetuneOptions
@@ -98,7 +99,7 @@ class Training:
                 weights.settle(portion)
 
     def _descend(self, images: Tensor, labels: Tensor | None) -> float:
-        x = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
+        x = laid_out(images)
         with torch.no_grad():
             wanted = None if self.teacher is None else self.teacher(x)
         loss = loss_of(self.student(x), wanted, labels, self.options.teacher, self.options.temperature)

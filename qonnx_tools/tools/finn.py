@@ -1,13 +1,12 @@
 """FINN."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 from qonnx_tools.arithmetic.rounding import Rounding
-from qonnx_tools.graph import constant_value, gs, is_constant, nodes, op_of
+from qonnx_tools.graph import constant_value, gs, is_constant, op_of
 from qonnx_tools.ops import QONNX_DOMAINS
-from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.base import Pass
 from qonnx_tools.passes.clip_to_relu import ClipToRelu
 from qonnx_tools.passes.gemm_to_matmul import GemmToMatmul
@@ -42,25 +41,17 @@ class Finn(Tool):
     def after(self) -> list[Pass]:
         return [PlainConstants(), SignsForRelu(), GemmToMatmul(), PlainNames()]
 
-    def inexact(self, graph: gs.Graph) -> Iterator[Skip]:
-        for node in nodes(graph):
-            reason = _reason(node)
-            if reason:
-                yield Skip(node.name, reason)
-
-
-def _reason(node: Any) -> str | None:
-    op = op_of(node)
-    if op not in EXACT:
-        return f"FINN has no form for {node.op}; leave it out of the graph"
-    if op == QUANT and not is_constant(node.inputs[0]):
-        bits = constant_value(node.inputs[3]).item()
-        if bits > MOST_BITS:
-            return (
-                f"'{node.inputs[0].name}' has {bits:g} bits; activations above {MOST_BITS} stay in float, give it fewer"
-            )
-    if op == "GlobalAveragePool":
-        count = math.prod(size for size in node.inputs[0].shape[2:])
-        if count & (count - 1):
-            return f"a mean of {count} numbers is rounded otherwise on integer codes; pool maps of a power of two"
-    return None
+    def reason(self, node: gs.Node) -> str | None:
+        op = op_of(node)
+        if op not in EXACT:
+            return f"FINN has no form for {node.op}; leave it out of the graph"
+        if op == QUANT and not is_constant(node.inputs[0]):
+            bits = constant_value(node.inputs[3]).item()
+            if bits > MOST_BITS:
+                name = node.inputs[0].name
+                return f"'{name}' has {bits:g} bits; activations above {MOST_BITS} stay in float, give it fewer"
+        if op == "GlobalAveragePool":
+            count = math.prod(size for size in node.inputs[0].shape[2:])
+            if count & (count - 1):
+                return f"a mean of {count} numbers is rounded otherwise on integer codes; pool maps of a power of two"
+        return None

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from qonnx_tools.discovery import concrete_classes
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.graph import gs
+from qonnx_tools.graph import gs, nodes
 from qonnx_tools.outcome import Skip
 from qonnx_tools.passes.base import Pass
 
@@ -32,8 +32,15 @@ class Tool(ABC):
         """Return the passes that run on the graph of ``Quant`` nodes."""
 
     @abstractmethod
+    def reason(self, node: gs.Node) -> str | None:
+        """Return why the tool rejects a node of a finished graph, or computes it otherwise; None where it does not."""
+
     def inexact(self, graph: gs.Graph) -> Iterator[Skip]:
         """Yield the nodes of a finished graph that the tool rejects, or computes otherwise, with reasons."""
+        for node in nodes(graph):
+            reason = self.reason(node)
+            if reason:
+                yield Skip(node.name, reason)
 
 
 @cache
