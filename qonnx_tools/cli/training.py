@@ -57,6 +57,12 @@ _OPTIONS: Mapping[str, Any] = {
             rich_help_panel=_TRAINING,
         ),
     ],
+    "mix": Annotated[
+        float | None,
+        typer.Option(
+            help="Mix each image with another, with up to this share of it, at most 0.5 [0].", rich_help_panel=_TRAINING
+        ),
+    ],
     "validation": Annotated[
         float | None,
         typer.Option(help="Share of the images that the best epoch is chosen on [0.1].", rich_help_panel=_TRAINING),
@@ -64,6 +70,13 @@ _OPTIONS: Mapping[str, Any] = {
     "images": Annotated[int | None, typer.Option(help="How many images to read [all].", rich_help_panel=_TRAINING)],
     "seed": Annotated[
         int | None, typer.Option(help="Of the order of images and their shifts [0].", rich_help_panel=_TRAINING)
+    ],
+    "precision": Annotated[
+        str | None,
+        typer.Option(
+            help="Of gradients: auto (default): bfloat16 on a CPU with matrix units for it; float32; bfloat16.",
+            rich_help_panel=_TRAINING,
+        ),
     ],
     "device": Annotated[
         str | None, typer.Option(help="auto (default): a GPU where there is one; cpu; cuda.", rich_help_panel=_TRAINING)

@@ -92,7 +92,7 @@ def finetune(
     student = _on(student_of(simulation, given, learn_scales=chosen.learn_scales, retain=chosen.retain), device)
     float_model = prepare_for(model if teacher is None else teacher, Plan()).model
     training = Training(student, _teacher(float_model, chosen, device), Batches.of(split, chosen), chosen)
-    judge = Judge(prepared, float_model, split, chosen.teacher)
+    judge = Judge(prepared, float_model, split, chosen)
     course = Course(training, judge, given, prepared.model.graph, Path(folder))
     course.resume() if resume else course.begin()
     interrupted = False

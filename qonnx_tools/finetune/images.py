@@ -56,24 +56,28 @@ class Batches:
     size: int
     seed: int
     augment: str
+    mix: float
 
     @classmethod
     def of(cls, split: Split, options: FinetuneOptions) -> "Batches":
         """Return the batches that ``options`` ask for."""
-        return cls(split, min(options.batch_size, len(split.images)), options.seed, options.augment)
+        return cls(split, min(options.batch_size, len(split.images)), options.seed, options.augment, options.mix)
 
     def __len__(self) -> int:
         return max(1, len(self.split.images) // self.size)
 
     def of_epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield images and labels from batch number ``first`` on; a short last batch is left out."""
+        """Yield images and labels from batch number ``first`` on; a short last batch is left out.
+
+        Labels are classes ``[N]``, or of mixed images the shares of the classes ``[N, classes]``.
+        """
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.split.images))
         for number in range(first, len(self)):
             chosen = order[number * self.size : (number + 1) * self.size]
             random = np.random.default_rng((self.seed, epoch, number))
             images = augmented(torch.from_numpy(self.split.images[chosen]), self.augment, random)
             labels = None if self.split.labels is None else torch.from_numpy(self.split.labels[chosen])
-            yield images, labels
+            yield mixed(images, labels, self.mix, random)
 
 
 def augmented(images: Tensor, how: str, random: np.random.Generator) -> Tensor:
@@ -92,3 +96,20 @@ def augmented(images: Tensor, how: str, random: np.random.Generator) -> Tensor:
     rows = torch.from_numpy(random.integers(0, 2 * by_rows + 1, count))[:, None] + torch.arange(height)
     columns = torch.from_numpy(random.integers(0, 2 * by_columns + 1, count))[:, None] + torch.arange(width)
     return padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def mixed(
+    images: Tensor, labels: Tensor | None, most: float, random: np.random.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Return ``images`` ``[N, ...]`` each with a share, up to ``most``, of the one after it, and what they show.
+
+    Source: Zhang et al., "mixup: beyond empirical risk minimization", 2018.
+    """
+    if not most:
+        return images, labels
+    shares = torch.from_numpy((random.random(len(images)) * most).astype(np.float32))
+
+    def blend(x: Tensor) -> Tensor:
+        return torch.lerp(x, x.roll(-1, 0), shares.reshape(-1, *[1] * (x.dim() - 1)))
+
+    return blend(images), None if labels is None else blend(F.one_hot(labels).float())

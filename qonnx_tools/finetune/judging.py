@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 
 from qonnx_tools.conversion import apply, copied
-from qonnx_tools.finetune.images import Split
+from qonnx_tools.finetune.images import Split, mixed
 from qonnx_tools.finetune.layout import laid_out
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.network import Student
+from qonnx_tools.finetune.options import FinetuneOptions
 from qonnx_tools.graph import Model
 from qonnx_tools.plan import Plan
 from qonnx_tools.preparation import Prepared
@@ -27,9 +28,10 @@ Outputs = npt.NDArray[np.float32]
 class Measured:
     """What the native graph of a plan does on the validation images.
 
-    ``loss`` is that of training, ``top1`` the share of right answers, or of the teacher's where there are no labels;
-    None where outputs are no logits. ``differing`` counts the images of which the simulation, whose sums round in
-    float32, predicts another class; None where that was not looked at.
+    ``loss`` is that of training, of mixed images where it mixes them; ``top1`` is the share of right
+    answers, or of the teacher's where there are no labels; None where outputs are no logits. ``differing`` counts the
+    images of which the simulation, whose sums round in float32, predicts another class; None where that was not looked
+    at.
     """
 
     epoch: int
@@ -42,24 +44,28 @@ class Measured:
 class Judge:
     """Measures plans of one network; ``teacher`` is the float model whose answers are wanted."""
 
-    def __init__(self, prepared: Prepared, teacher: Model, split: Split, share: float) -> None:
-        self._prepared, self._split, self._share = prepared, split, share
-        self._wanted = torch.from_numpy(outputs_of(teacher, split.validation))
+    def __init__(self, prepared: Prepared, teacher: Model, split: Split, options: FinetuneOptions) -> None:
+        self._prepared, self._split, self._share = prepared, split, options.teacher
         truth = split.validation_labels
         self._labels = None if truth is None else torch.from_numpy(truth)
+        plain, random = torch.from_numpy(split.validation), np.random.default_rng(options.seed)
+        shown, self._shown_labels = mixed(plain, self._labels, options.mix, random)
+        self._images = torch.cat([plain, shown]).numpy() if options.mix else split.validation
+        self._wanted = torch.from_numpy(outputs_of(teacher, self._images))
 
     def measure(self, plan: Plan, epoch: int, student: Student | None = None) -> Measured:
         """Return what ``plan`` does, and how many predictions of ``student`` differ from those of its graph."""
-        ours = outputs_of(apply(copied(self._prepared), plan, NATIVE).model, self._split.validation)
-        logits = torch.from_numpy(ours)
-        loss = float(loss_of(logits, self._wanted, self._labels, self._share))
+        count = len(self._split.validation)
+        everything = torch.from_numpy(outputs_of(apply(copied(self._prepared), plan, NATIVE).model, self._images))
+        logits, wanted = everything[:count], self._wanted[:count]
+        loss = float(loss_of(everything[-count:], self._wanted[-count:], self._shown_labels, self._share))
         top1, differing = None, None
         if logits.dim() == 2:
-            right = self._wanted.argmax(1) if self._labels is None else self._labels
+            right = wanted.argmax(1) if self._labels is None else self._labels
             top1 = float((logits.argmax(1) == right).float().mean())
             if student is not None:
                 differing = int((_predicted(student, self._split.validation) != logits.argmax(1)).sum())
-        return Measured(epoch, loss, top1, len(ours), differing)
+        return Measured(epoch, loss, top1, count, differing)
 
 
 def outputs_of(model: Model, images: npt.NDArray[np.float32]) -> Outputs:

@@ -14,7 +14,7 @@ def loss_of(
     Args:
         outputs: of the network that is trained.
         teacher: the teacher's outputs, where there is one.
-        labels: classes ``[N]``, where there are any.
+        labels: classes ``[N]``, or shares of the first classes ``[N, some]``, where there are any.
         share: of the teacher in the loss; the labels have the rest.
         temperature: that logits are divided by before the teacher's are compared; gradients stay of one size.
     """
@@ -29,5 +29,6 @@ def loss_of(
         divergence = F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
         total = total + share * temperature**2 * divergence
     if labels is not None and share < 1:
-        total = total + (1 - share) * F.cross_entropy(outputs, labels)
+        known = labels if labels.dim() == 1 else F.pad(labels, (0, outputs.shape[1] - labels.shape[1]))
+        total = total + (1 - share) * F.cross_entropy(outputs, known)
     return total

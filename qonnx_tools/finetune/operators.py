@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # what everyone calls it
 
 from qonnx_tools.errors import UnsupportedError
+from qonnx_tools.finetune.convolution import convolution
 from qonnx_tools.graph import gs, input_value
 
 Tensor = torch.Tensor
@@ -36,9 +37,8 @@ def _padded(node: gs.Node, x: Tensor, value: float = 0.0) -> tuple[Tensor, list[
 def _conv(node: gs.Node, inputs: Sequence[Any]) -> Any:
     x, weight, bias = [*inputs, None][:3]
     padded, padding = _padded(node, x)
-    function = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[x.dim() - 2]
     attrs = node.attrs
-    return function(padded, weight, bias, attrs["strides"], padding, attrs["dilations"], attrs.get("group", 1))
+    return convolution(padded, weight, bias, attrs["strides"], padding, attrs["dilations"], attrs.get("group", 1))
 
 
 def _conv_transpose(node: gs.Node, inputs: Sequence[Any]) -> Any:

@@ -7,6 +7,7 @@ from qonnx_tools.errors import ConfigError
 OPTIMIZERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "constant")
 AUGMENTATIONS = ("shift", "shift-flip", "none")
+PRECISIONS = ("auto", "float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -31,6 +32,8 @@ class FinetuneOptions:
         freeze_statistics: the share of the epochs after which batch normalizations compute with running statistics.
         augment: what is done to training images: "shift" by up to an eighth of their size, "shift-flip" mirrors every
             second one besides, or "none".
+        mix: the share of another image, at most, that each training image is mixed with; 0 mixes none. Of mixtures the
+            teacher is not sure, also where it knows its own training images by heart.
         validation: the share of the images that is kept from training to choose the best epoch on.
         images: how many images are read at most; None is all.
         average: how slowly the averaged weights follow the trained ones, 0 for no average: 0.999, say.
@@ -40,6 +43,8 @@ class FinetuneOptions:
             are trained in float until then. Empty quantizes all from the beginning.
         retain: the share of channels of compressed feature maps that keep their finest bands, which ones being
             learned; None keeps the channels that the plan names.
+        precision: of gradients and of the teacher, never of what is simulated: "float32", "bfloat16", or "auto", which
+            is bfloat16 on a CPU with matrix units for it.
         device: "auto" takes a GPU where there is one.
     """
 
@@ -57,12 +62,14 @@ class FinetuneOptions:
     scale_learning_rate: float = 0.1
     freeze_statistics: float = 0.5
     augment: str = "shift"
+    mix: float = 0.0
     validation: float = 0.1
     images: int | None = None
     average: float = 0.0
     wider_bits: int = 0
     groups: tuple[float, ...] = ()
     retain: float | None = None
+    precision: str = "auto"
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -74,6 +81,7 @@ class FinetuneOptions:
         _check(0 <= self.teacher <= 1, "teacher", self.teacher, "in 0..1")
         _check(0 < self.temperature <= 100, "temperature", self.temperature, "positive, at most 100")
         _check(0 <= self.freeze_statistics <= 1, "freeze-statistics", self.freeze_statistics, "in 0..1")
+        _check(0 <= self.mix <= 0.5, "mix", self.mix, "in 0..0.5")
         _check(0 < self.validation < 1, "validation", self.validation, "between 0 and 1")
         _check(self.images is None or self.images >= 4, "images", self.images, "4 or more")
         _check(0 <= self.average < 1, "average", self.average, "in 0..1, without 1")
@@ -88,6 +96,7 @@ class FinetuneOptions:
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
             "augment": AUGMENTATIONS,
+            "precision": PRECISIONS,
             "device": DEVICES,
         }.items():
             _check(getattr(self, name) in words, name, getattr(self, name), f"one of {', '.join(words)}")

@@ -14,14 +14,14 @@ from qonnx_tools.arithmetic.log import Log, LogRounding, magnitudes, thresholds
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.finetune.gradients import StraightThrough, Tensor
-from qonnx_tools.finetune.layout import is_channels_last
+from qonnx_tools.finetune.layout import pieces
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.schemes._fit import SCALE_BITS
 
 WIDEST, WIDEST_LOG = 32, 6
 """Most bits that formats are made wider to; more magnitudes in log codes than these are too small to matter."""
-MANTISSA = 23
-"""Bits of the mantissa of float32."""
+OCTAVE = 1 << 23
+"""1 in the exponent of float32."""
 
 
 class FormatQuantizer(nn.Module, ABC):
@@ -110,8 +110,11 @@ class FixedQuantizer(FormatQuantizer):
         rounded = ROUNDED[list(Rounding)[of.rounding_code(self.plan.rounding)]]
 
         def quantized(x: Tensor) -> Tensor:
-            codes: Tensor = rounded(x * up)
-            return codes.clamp_(low, high).add_(0.0).mul_(down)
+            result = torch.empty_like(x)
+            for part, place in pieces(x, result):
+                codes = rounded(torch.mul(part, up, out=place)).clamp_(low, high).add_(0.0)
+                torch.mul(codes, down, out=place)
+            return result
 
         return quantized, low * down, high * down
 
@@ -141,8 +144,9 @@ class LogQuantizer(FormatQuantizer):
     """Logarithmic. A learned scale keeps SCALE_BITS significant bits, or stays a power of two where it is one.
 
     The code of a magnitude counts the thresholds that it reaches. Those of every second (base 2: every) code are each
-    half of the one before, so that their bit patterns as float32 differ by 1 in the exponent alone: the difference of
-    the patterns of a number and of the first threshold, without the bits of the mantissa, counts them, exactly.
+    half of the one before, and so are the levels: their bit patterns as float32 differ by 1 in the exponent alone. The
+    difference of the patterns of a number and of the first threshold, without the bits of the mantissa, is that of the
+    first level and of the number's, exactly, or of the level half an octave above.
     """
 
     def __init__(self, plan: TensorPlan, rank: int, *, learns: bool) -> None:
@@ -177,20 +181,27 @@ class LogQuantizer(FormatQuantizer):
         return self._whole(wide, first, levels), low, across
 
     def _whole(self, of: Log, first: np.ndarray[Any, Any], levels: np.ndarray[Any, Any]) -> Any:
-        table = self._tensor(levels)
-        patterns = [int(first[at].view(np.int32)) for at in range(min(of.steps, of.count - 1))]
-        regular = [(of.count - 1 - at + of.steps - 1) // of.steps for at in range(len(patterns))]
-        last = int(first[-1].view(np.int32))
+        highest, second = (int(first[min(at, of.count - 1)].view(np.int32)) for at in (0, 1))
+        top, below = (int(levels[-1 - min(at, of.count - 1)].view(np.int32)) for at in (0, 1))
+        between = OCTAVE - (
+            highest - second
+        )  # from the threshold of the first code up to that of the second, an octave up
+        step = OCTAVE - (top - below)  # likewise from level to level
+        last, lowest = int(first[-1].view(np.int32)), int(levels[1].view(np.int32))
 
         def quantized(x: Tensor) -> Tensor:
-            bits = x.abs().view(torch.int32) if of.signed else x.view(torch.int32).clamp_min(0)
-            codes = (bits >= last).to(torch.int32)
-            for pattern, count in zip(patterns, regular, strict=True):
-                codes += ((bits - pattern) >> MANTISSA).clamp_(-count, 0).add_(count)
-            flat = codes.permute(0, 2, 3, 1) if is_channels_last(codes) else codes
-            values = table.index_select(0, flat.reshape(-1)).view(flat.shape)
-            found = values.permute(0, 3, 1, 2) if is_channels_last(codes) else values
-            return torch.copysign(found, x).add_(0.0) if of.signed else found
+            result = torch.empty_like(x)
+            for part, place in pieces(x, result):
+                bits, level = (part.abs() if of.signed else part).view(torch.int32), place.view(torch.int32)
+                torch.sub(bits, highest, out=level)
+                beyond = level & (OCTAVE - 1)
+                level -= beyond
+                if of.steps == 2:
+                    level += beyond.ge_(between).mul_(step)
+                level.add_(top).clamp_(lowest, top).mul_(torch.ge(bits, last, out=beyond))
+                if of.signed:
+                    place.copysign_(part).add_(0.0)
+            return result
 
         return quantized
 

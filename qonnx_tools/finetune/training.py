@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from qonnx_tools.finetune.convolution import gradients_in, precision_of
 from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.images import Batches
 from qonnx_tools.finetune.layout import laid_out
@@ -36,6 +37,7 @@ class Training:
     def __init__(self, student: Student, teacher: Student | None, batches: Batches, options: FinetuneOptions) -> None:
         self.student, self.teacher, self.batches, self.options = student, teacher, batches, options
         self.device = next(student.parameters()).device
+        self._precision = precision_of(options.precision, self.device)
         self._optimizer, self._rates = self._make_optimizer()
         self.averaged = (
             {name: value.detach().clone() for name, value in student.named_parameters()} if options.average else {}
@@ -100,9 +102,10 @@ class Training:
 
     def _descend(self, images: Tensor, labels: Tensor | None) -> float:
         x = laid_out(images)
-        with torch.no_grad():
-            wanted = None if self.teacher is None else self.teacher(x)
-        loss = loss_of(self.student(x), wanted, labels, self.options.teacher, self.options.temperature)
+        outputs = self._taught(x)
+        with gradients_in(self._precision):
+            found = self.student(x)
+        loss = loss_of(found, outputs, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
         for _, found in self.student.each_map():
             loss = loss - SCORE_WEIGHT * found.distance
@@ -117,6 +120,14 @@ class Training:
                 for name, each in self.student.named_parameters():
                     self.averaged[name].lerp_(each, 1 - self.options.average)
         return value
+
+    def _taught(self, x: Tensor) -> Tensor | None:
+        if self.teacher is None:
+            return None
+        rough = self._precision != torch.float32
+        with torch.no_grad(), torch.autocast(self.device.type, self._precision, enabled=rough):
+            found: Tensor = self.teacher(x)
+            return found.float()
 
     @contextmanager
     def averaging(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.log import Log, LogRounding
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.finetune.layout import PIECE
 from qonnx_tools.finetune.quantizers import quantizer_for
 from qonnx_tools.plan import Role, TensorPlan
 
@@ -60,6 +61,24 @@ def test_numbers_are_those_of_the_format(of, rounding):
         given = torch.from_numpy(x).contiguous(memory_format=layout)
         assert same_bits(quantizer(given).detach(), expected)
         assert same_bits(given, x), "the input stays as it is"
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        FixedPoint(4, 2),
+        FixedPoint(4, 2, signed=False),
+        Log(4, 1.2345),
+        Log(4, 1.2345, signed=False),
+        Log(4, 1.2345, 2),
+        Log(4, 1.2345, 2, signed=False),
+    ],
+    ids=str,
+)
+def test_numbers_of_maps_larger_than_a_cache(of):
+    x = np.random.default_rng(0).normal(size=(7, 8, 96, 97)).astype(np.float32)
+    assert x.size > 3 * PIECE
+    assert same_bits(quantizer_for(TensorPlan(Role.ACTIVATION, of), 4)(torch.from_numpy(x)).detach(), of.quantize(x))
 
 
 @pytest.mark.parametrize(

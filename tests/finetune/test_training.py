@@ -14,7 +14,8 @@ from qonnx_tools.conversion import apply, convert, copied, prepare_for
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.finetune import finetune
-from qonnx_tools.finetune.images import augmented
+from qonnx_tools.finetune.images import Batches, Split, augmented, mixed
+from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.options import FinetuneOptions
 from qonnx_tools.plan import Plan
 from qonnx_tools.runtime import run, session
@@ -145,6 +146,8 @@ def test_too_few_images(tmp_path):
         ({"retain": 1.0}, "retain is 1.0; it must be between 0 and 1"),
         ({"optimizer": "lbfgs"}, "optimizer is lbfgs; it must be one of adam, sgd"),
         ({"labels": False, "teacher": 0.5}, "without labels the teacher's answers are all there is"),
+        ({"mix": 0.6}, "mix is 0.6; it must be in 0..0.5"),
+        ({"precision": "int8"}, "precision is int8; it must be one of auto, float32, bfloat16"),
         ({"device": "tpu"}, "device is tpu; it must be one of auto, cpu, cuda"),
     ],
 )
@@ -168,6 +171,46 @@ def test_images_are_shifted_and_mirrored_whole():
             "all of it together"
         )
     assert augmented(images, "none", random) is images
+
+
+def test_images_are_mixed_with_the_next_one():
+    images, labels = torch.eye(6)[:, None, None], torch.tensor([2, 0, 1, 2, 1, 0])
+    found, shown = mixed(images, labels, 0.5, np.random.default_rng(0))
+    shares = found[torch.arange(6), 0, 0, (torch.arange(6) + 1) % 6]
+    assert ((shares >= 0) & (shares <= 0.5)).all()
+    assert shares.unique().numel() == 6
+    expected = torch.zeros(6, 3)
+    for at, share in enumerate(shares):
+        expected[at, labels[at]] += 1 - share
+        expected[at, labels[(at + 1) % 6]] += share
+    assert torch.allclose(shown, expected)
+    assert torch.allclose(found.sum(dim=(1, 2, 3)), torch.ones(6))
+    assert mixed(images, labels, 0.0, np.random.default_rng(0)) == (images, labels)
+    assert mixed(images, None, 0.5, np.random.default_rng(0))[1] is None
+
+
+def test_the_loss_of_shares_is_that_of_their_classes():
+    outputs = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    whole = [loss_of(outputs, None, torch.full((3,), which), 0.0) for which in (0, 2)]
+    shared = loss_of(outputs, None, torch.tensor([[0.25, 0.0, 0.75]] * 3), 0.0)
+    assert torch.allclose(shared, 0.25 * whole[0] + 0.75 * whole[1])
+
+
+def test_batches_are_mixed_the_same_whenever_they_are_asked_for():
+    split = Split.of(data(32), 0.25, None, labels=True)
+    batches = Batches.of(split, replace(FEW, mix=0.5))
+    first, again = (list(batches.of_epoch(1)) for _ in range(2))
+    assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+    plain = list(Batches.of(split, replace(FEW, mix=0.0)).of_epoch(1))
+    assert not torch.equal(plain[0][0], first[0][0])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_trained_is_what_the_integers_compute_at_any_precision_of_gradients(tmp_path, precision):
+    options = replace(FEW, precision=precision, mix=0.5, teacher=0.5)
+    result = finetune(small_classifier(), plan(), data(), tmp_path, options=options)
+    assert all(each.differing == 0 for each in result.measured[1:])
+    assert result.best.epoch
 
 
 def test_a_plan_of_another_model_is_refused(tmp_path):
