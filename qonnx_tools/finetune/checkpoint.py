@@ -12,7 +12,7 @@ import torch
 from qonnx_tools.errors import ConfigError
 
 STATE = "state.pt"
-VERSION = 1
+VERSION = 2
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:

@@ -1,14 +1,16 @@
 """The course of a training, from its beginning or from where it was stopped, and what it leaves on disk."""
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from qonnx_tools.errors import ConfigError
@@ -18,7 +20,7 @@ from qonnx_tools.finetune.learned import learned_plan, settle_formats
 from qonnx_tools.finetune.normalization import Mode
 from qonnx_tools.finetune.training import Training
 from qonnx_tools.graph import gs
-from qonnx_tools.plan import Plan, load_plan, save_plan
+from qonnx_tools.plan import Plan, load_plan, plan_to_json, save_plan
 
 BEST = "best.plan.json"
 """The plan of the best epoch so far."""
@@ -51,8 +53,16 @@ class Course:
         return load_plan(self._folder / BEST)
 
     @property
-    def _task(self) -> str:
-        return json.dumps(asdict(self._training.options), sort_keys=True)
+    def _task(self) -> dict[str, str]:
+        """What a training that goes on must have in common with the one before."""
+        split = self._training.batches.split
+        return {
+            "options": json.dumps(asdict(self._training.options), sort_keys=True),
+            "plan": _digest(
+                [plan_to_json(self._plan).encode(), *(self._plan.fitted[name] for name in sorted(self._plan.fitted))]
+            ),
+            "images": _digest([split.images, split.validation]),
+        }
 
     def begin(self) -> None:
         """Make the folder; what an earlier training left there is written over."""
@@ -62,10 +72,13 @@ class Course:
             raise ConfigError(f"'{self._folder}' cannot be made: {error.strerror}; name another OUT") from error
 
     def resume(self) -> None:
-        """Go on from what the folder holds. Raises ``ConfigError`` where that is no training with the same options."""
+        """Go on from what the folder holds. Raises ``ConfigError`` where that is another training."""
         state = load_state(self._folder)
-        if state["task"] != self._task:
-            raise ConfigError(f"'{self._folder}' holds a training with other options; give the same as then")
+        other = [name for name, value in self._task.items() if state["task"].get(name) != value]
+        if other:
+            raise ConfigError(
+                f"'{self._folder}' holds a training with other {' and '.join(other)}; give the same as then"
+            )
         self._training.load(state["training"])
         self.measured = [Measured(**each) for each in state["measured"]]
         self._rows = state["rows"]
@@ -133,3 +146,10 @@ class Course:
                     student(on_device(batches.split.images[at : at + batches.size], self._training.device))
             for unit in units:
                 unit.finish()
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(np.ascontiguousarray(part).data if isinstance(part, np.ndarray) else part)
+    return found.hexdigest()

@@ -84,8 +84,11 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"holds no training to go on with: 'state.pt' is missing"):
         finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
     finetune(small_classifier(), plan(), data(), tmp_path, options=replace(FEW, epochs=1))
-    with pytest.raises(ConfigError, match="holds a training with other options"):
+    with pytest.raises(ConfigError, match="holds a training with other options; give the same as then"):
         finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
+    other = plan(activation_bits=4)
+    with pytest.raises(ConfigError, match="holds a training with other plan and images; give the same as then"):
+        finetune(small_classifier(), other, data(72), tmp_path, options=replace(FEW, epochs=1), resume=True)
     (tmp_path / "state.pt").write_bytes(b"PK no archive")
     with pytest.raises(ConfigError, match=r"state.pt' is damaged"):
         finetune(small_classifier(), plan(), data(), tmp_path, options=FEW, resume=True)
