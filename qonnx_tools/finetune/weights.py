@@ -13,13 +13,16 @@ from qonnx_tools.finetune.quantizers import FormatQuantizer
 
 
 class InUnits(nn.Module):
-    """Values trained in units of their root mean square, of each slice along ``axis`` or of all together (None)."""
+    """Values trained in units of their root mean square, of each slice along ``axis`` or of all together (None).
+
+    One number for each channel, as biases have, gets one unit for all: a bias near zero may have far to go.
+    """
 
     unit: Tensor
 
     def __init__(self, value: Tensor, axis: int | None = None) -> None:
         super().__init__()
-        others = [dimension for dimension in range(value.dim()) if dimension != axis]
+        others = [dimension for dimension in range(value.dim()) if dimension != axis or value.dim() == 1]
         size = value.square().mean(others, keepdim=True).sqrt() if others else value.abs()
         exponent = torch.where(size > 0, size.log2().round(), 0.0).clamp(-100, 100)
         self.register_buffer("unit", torch.exp2(exponent))

@@ -10,6 +10,7 @@ from small_graphs import GRAPHS, model
 from qonnx_tools.conversion import apply, convert, copied, prepare_for
 from qonnx_tools.finetune.building import student_of
 from qonnx_tools.finetune.learned import learned_plan, settle_formats
+from qonnx_tools.finetune.weights import InUnits
 from qonnx_tools.runtime import run, session
 from qonnx_tools.targets import NATIVE, SIMULATION
 
@@ -114,3 +115,11 @@ def test_settled_weights_stay_and_others_are_in_float():
     before = settled.clone()
     weights.settle(0.75)
     assert (weights.settled | ~before).all(), "what is settled stays so"
+
+
+def test_one_number_a_channel_is_trained_in_one_unit_for_all():
+    apart = InUnits(torch.tensor([[1.0, 1.0], [64.0, 64.0]]), axis=0)
+    assert apart.unit.flatten().tolist() == [1.0, 64.0], "weights by channel"
+    biases = InUnits(torch.tensor([0.001, 4.0, -4.0]), axis=0)
+    assert biases.unit.flatten().tolist() == [4.0], "a bias near zero may have far to go"
+    assert torch.equal(biases(), torch.tensor([0.001, 4.0, -4.0]))
