@@ -13,10 +13,12 @@ from small_classifier import normalized_classifier, small_classifier, small_imag
 from qonnx_tools.conversion import apply, convert, copied, prepare_for
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
+from qonnx_tools.finetune.building import student_of
 from qonnx_tools.finetune.finetune import finetune
 from qonnx_tools.finetune.images import Batches, Split, augmented, mixed
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.options import FinetuneOptions
+from qonnx_tools.finetune.training import Training
 from qonnx_tools.plan import Plan
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.images import Images
@@ -174,6 +176,24 @@ def test_images_are_shifted_and_mirrored_whole():
             "all of it together"
         )
     assert augmented(images, "none", random) is images
+
+
+def test_the_average_follows_the_weights_and_is_what_is_measured():
+    options = replace(FEW, average=0.75, teacher=0.0)
+    given = plan()
+    prepared = prepare_for(small_classifier(), given)
+    student = student_of(apply(copied(prepared), given, "simulation").model, given, learn_scales=True)
+    training = Training(student, None, Batches.of(Split.of(data(32), 0.25, None, labels=True), options), options)
+    expected = {name: value.detach().clone() for name, value in student.named_parameters()}
+    for _ in training.run_epoch():
+        for name, value in student.named_parameters():
+            expected[name] = 0.75 * expected[name] + 0.25 * value.detach()
+    trained = {name: value.detach().clone() for name, value in student.named_parameters()}
+    with training.averaging():
+        for name, value in student.named_parameters():
+            torch.testing.assert_close(value.detach(), expected[name])
+    assert all(torch.equal(value, trained[name]) for name, value in student.named_parameters())
+    assert any(not torch.equal(expected[name], trained[name]) for name in trained)
 
 
 def test_images_are_mixed_with_the_next_one():
