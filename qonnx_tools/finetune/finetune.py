@@ -124,4 +124,7 @@ def _device(name: str) -> torch.device:
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise ConfigError("device is cuda, and PyTorch finds no GPU; take auto or cpu")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
+    if not there or name == "cpu":
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False  # convolutions are exact in float32, and are simulated so
+    return torch.device("cuda")

@@ -14,7 +14,7 @@ from qonnx_tools.conversion import apply, convert, copied, prepare_for
 from qonnx_tools.errors import ConfigError, DataError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.building import student_of
-from qonnx_tools.finetune.finetune import finetune
+from qonnx_tools.finetune.finetune import _device, finetune
 from qonnx_tools.finetune.images import Batches, Split, augmented, mixed
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.options import FinetuneOptions
@@ -240,3 +240,12 @@ def test_a_plan_of_another_model_is_refused(tmp_path):
     wrong = Plan(tensors={"nothing": next(iter(plan().tensors.values()))})
     with pytest.raises(ConfigError, match="plan tensor 'nothing' is not in the model"):
         finetune(small_classifier(), wrong, data(), tmp_path, options=FEW)
+
+
+def test_on_a_gpu_convolutions_stay_exact(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert _device("cpu").type == "cpu"
+    assert torch.backends.cudnn.allow_tf32, "nothing changes for a CPU"
+    assert _device("auto").type == "cuda"
+    assert not torch.backends.cudnn.allow_tf32
