@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from qonnx_tools.finetune.feature_maps import FeatureMap
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.network import Step, Student, Values
 from qonnx_tools.finetune.normalization import Mode, Normalization, along_channels
 from qonnx_tools.finetune.operators import Operator, operator_of

@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 from torch.autograd import Function
-
-Tensor = torch.Tensor
 
 _gradients: ContextVar[torch.dtype] = ContextVar("_gradients", default=torch.float32)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Course:
         """The plan of the best epoch."""
         return load_plan(self._folder / BEST)
 
-    @property
+    @cached_property
     def _task(self) -> dict[str, str]:
         """What a training that goes on must have in common with the one before."""
         split = self._training.batches.split

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd import Function
 
 from qonnx_tools.arithmetic.coding import header_of
@@ -28,7 +28,6 @@ from qonnx_tools.arithmetic.wavelet import Wavelet, join, split
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_codec import FeatureMapEncoder
 from qonnx_tools.feature_map_plan import FeatureMapPlan
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.layout import is_channels_last, laid_out
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 

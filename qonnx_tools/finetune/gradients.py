@@ -15,9 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd import Function
-
-Tensor = torch.Tensor
 
 
 class StraightThrough(Function):

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
 
 from qonnx_tools.data import Dataset
 from qonnx_tools.errors import DataError
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.options import FinetuneOptions
 
 READ = 256

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from qonnx_tools.conversion import apply, copied
 from qonnx_tools.finetune.images import Split, mixed
@@ -79,12 +80,12 @@ def parts(images: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArray[np
     return (images[at : at + size] for at in range(0, len(images), size))
 
 
-def on_device(images: npt.NDArray[np.float32], device: Any) -> torch.Tensor:
+def on_device(images: npt.NDArray[np.float32], device: Any) -> Tensor:
     """Return ``images`` as training has them in memory."""
     return laid_out(torch.from_numpy(images).to(device))
 
 
-def _predicted(student: Student, images: npt.NDArray[np.float32]) -> torch.Tensor:
+def _predicted(student: Student, images: npt.NDArray[np.float32]) -> Tensor:
     device = next(student.parameters()).device
     with student.as_exported(), torch.no_grad():
         return torch.cat([student(on_device(part, device)).argmax(1).cpu() for part in parts(images, BATCH)])

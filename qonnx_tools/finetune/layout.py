@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-
-Tensor = torch.Tensor
+from torch import Tensor
 
 PIECE = 1 << 17
 """Numbers that stay in a core's cache from one operation to the next."""

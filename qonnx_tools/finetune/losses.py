@@ -2,8 +2,7 @@
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-
-from qonnx_tools.finetune.gradients import Tensor
+from torch import Tensor
 
 
 def loss_of(

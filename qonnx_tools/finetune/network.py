@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from qonnx_tools.finetune.feature_maps import FeatureMap
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.normalization import Normalization
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 from qonnx_tools.finetune.weights import Weights

@@ -16,9 +16,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn
+from torch import Tensor, nn
 
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.weights import InUnits
 
 MOMENTUM = 0.05

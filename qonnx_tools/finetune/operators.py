@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # what everyone calls it
+from torch import Tensor
 
 from qonnx_tools.errors import UnsupportedError
 from qonnx_tools.finetune.convolution import convolution
 from qonnx_tools.graph import gs, input_value
 
-Tensor = torch.Tensor
 Operator = Callable[[gs.Node, Sequence[Any]], Any]
 
 

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from qonnx_tools.arithmetic.fixed_point import FRAC_RANGE, FixedPoint
 from qonnx_tools.arithmetic.formats import Format
 from qonnx_tools.arithmetic.log import Log, LogRounding, magnitudes, thresholds
 from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.finetune.gradients import StraightThrough, Tensor
+from qonnx_tools.finetune.gradients import StraightThrough
 from qonnx_tools.finetune.layout import pieces
 from qonnx_tools.plan import TensorPlan
 from qonnx_tools.schemes._fit import SCALE_BITS
@@ -130,12 +130,12 @@ def _half_away(x: Tensor) -> Tensor:
 
 
 ROUNDED: Mapping[Rounding, Callable[[Tensor], Tensor]] = {
-    Rounding.HALF_EVEN: torch.Tensor.round_,
+    Rounding.HALF_EVEN: Tensor.round_,
     Rounding.HALF_UP: _half_up,
     Rounding.HALF_AWAY: _half_away,
-    Rounding.FLOOR: torch.Tensor.floor_,
-    Rounding.CEIL: torch.Tensor.ceil_,
-    Rounding.TOWARD_ZERO: torch.Tensor.trunc_,
+    Rounding.FLOOR: Tensor.floor_,
+    Rounding.CEIL: Tensor.ceil_,
+    Rounding.TOWARD_ZERO: Tensor.trunc_,
 }
 """How numbers of which 1 is the step are rounded; float32 has the rest beyond floor exactly, at any size."""
 
@@ -183,10 +183,8 @@ class LogQuantizer(FormatQuantizer):
     def _whole(self, of: Log, first: np.ndarray[Any, Any], levels: np.ndarray[Any, Any]) -> Any:
         highest, second = (int(first[min(at, of.count - 1)].view(np.int32)) for at in (0, 1))
         top, below = (int(levels[-1 - min(at, of.count - 1)].view(np.int32)) for at in (0, 1))
-        between = OCTAVE - (
-            highest - second
-        )  # from the threshold of the first code up to that of the second, an octave up
-        step = OCTAVE - (top - below)  # likewise from level to level
+        # in patterns, from the first threshold up to the second's double, and from the first level likewise
+        between, step = OCTAVE - (highest - second), OCTAVE - (top - below)
         last, lowest = int(first[-1].view(np.int32)), int(levels[1].view(np.int32))
 
         def quantized(x: Tensor) -> Tensor:

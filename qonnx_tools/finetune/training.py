@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from qonnx_tools.finetune.convolution import gradients_in, precision_of
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.images import Batches
 from qonnx_tools.finetune.layout import laid_out
 from qonnx_tools.finetune.losses import loss_of
@@ -102,18 +101,19 @@ class Training:
 
     def _descend(self, images: Tensor, labels: Tensor | None) -> float:
         x = laid_out(images)
-        outputs = self._taught(x)
+        wanted = self._taught(x)
         with gradients_in(self._precision):
-            found = self.student(x)
-        loss = loss_of(found, outputs, labels, self.options.teacher, self.options.temperature)
+            outputs = self.student(x)
+        loss = loss_of(outputs, wanted, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
-        for _, found in self.student.each_map():
+        maps = [found for _, found in self.student.each_map()]
+        for found in maps:
             loss = loss - SCORE_WEIGHT * found.distance
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
         self._optimizer.step()
-        for _, found in self.student.each_map():
+        for found in maps:
             found.normalize()
         if self.averaged:
             with torch.no_grad():

@@ -6,9 +6,8 @@ are the same to the bit.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from qonnx_tools.finetune.gradients import Tensor
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 
 
