@@ -122,7 +122,7 @@ def quantized(codes: npt.NDArray[np.integer], coding: Coding) -> Planes:
     planes = Planes()
     for band, plane in wavelet.forward(codes, coding.wavelet, coding.levels).items():
         whole = quantize_coefficients(plane, band_step(step, coding.wavelet, band))
-        planes[band] = whole[_kept(coding, len(whole))] if _may_be_dropped(band) else whole
+        planes[band] = whole[_kept(coding, len(whole))] if may_be_dropped(band) else whole
     return planes
 
 
@@ -136,7 +136,7 @@ def reconstructed(planes: Planes, header: Header) -> npt.NDArray[np.integer]:
         bands = Planes()
         for band, plane in planes.items():
             bands[band] = np.zeros((header.shape[0], *plane.shape[1:]), np.int64)
-            chosen = _kept(coding, header.shape[0]) if _may_be_dropped(band) else slice(None)
+            chosen = _kept(coding, header.shape[0]) if may_be_dropped(band) else slice(None)
             bands[band][chosen] = dequantize_coefficients(plane, band_step(step, coding.wavelet, band))
         values = wavelet.inverse(bands, coding.wavelet)
     return np.clip(values, *header.number_format.code_range).astype(header.element)
@@ -152,7 +152,8 @@ def escape_bits(header: Header) -> int:
     return 16 if header.element.itemsize == 1 else 48
 
 
-def _may_be_dropped(band: Subband) -> bool:
+def may_be_dropped(band: Subband) -> bool:
+    """Whether a plane is of the finest bands, which dropped channels go without."""
     return band[1] == 1 and band[0] != "LL"
 
 
@@ -167,9 +168,9 @@ def _hints(band: Subband, shape: tuple[int, ...], planes: Planes, coding: Coding
         return None
     channels, height, width = shape
     known = planes
-    if _may_be_dropped(band):
+    if may_be_dropped(band):
         known = {
-            other: plane if _may_be_dropped(other) else plane[_kept(coding, len(plane))]
+            other: plane if may_be_dropped(other) else plane[_kept(coding, len(plane))]
             for other, plane in planes.items()
         }
     return band_hints(band, (channels, height, width), known)

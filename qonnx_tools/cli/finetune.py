@@ -105,7 +105,8 @@ def _show(result: "Finetuned", model: Path, out: Path, plan: Path) -> None:
 
     for each in result.measured:
         top1 = "" if each.top1 is None else f", {100 * each.top1:.2f} %"
-        line(f"{'as given' if each.epoch == 0 else f'epoch {each.epoch}'}: loss {each.loss:.4f}{top1}")
+        bits = "" if each.bits is None else f", maps of {each.bits:.2f} bits a value"
+        line(f"{'as given' if each.epoch == 0 else f'epoch {each.epoch}'}: loss {each.loss:.4f}{top1}{bits}")
     if best.epoch == given.epoch:
         line("no epoch is better than the plan as given, which is kept: train longer, or with a smaller --lr")
     if best.differing:

@@ -108,6 +108,13 @@ _OPTIONS: Mapping[str, Any] = {
             rich_help_panel=_PROGRESSIVE,
         ),
     ],
+    "rate_weight": Annotated[
+        float | None,
+        typer.Option(
+            help="Lessen the bits of compressed maps as well: weight of the bits a value in the loss [0].",
+            rich_help_panel=_TRAINING,
+        ),
+    ],
 }
 _NAMES = {"lr": "learning_rate", "scale_lr": "scale_learning_rate"}
 

@@ -45,8 +45,9 @@ class Course:
 
     @property
     def best(self) -> Measured:
-        """The epoch of the least loss, of those that are equal the first."""
-        return min(self.measured, key=lambda each: each.loss)
+        """The epoch of the least loss, with the weighted bits of feature maps; of those that are equal the first."""
+        weight = self._training.options.rate_weight
+        return min(self.measured, key=lambda each: each.loss + weight * (each.bits or 0.0))
 
     @property
     def best_plan(self) -> Plan:
@@ -113,7 +114,8 @@ class Course:
         self.measured.append(found)
         if self.best is found:
             save_plan(plan, self._folder / BEST)
-        self._rows.append({"step": self._training.done, "validation_loss": found.loss, "validation_top1": found.top1})
+        row = {"step": self._training.done, "validation_loss": found.loss, "validation_top1": found.top1}
+        self._rows.append(row if found.bits is None else row | {"validation_bits": found.bits})
         self._save()
 
     def _save(self) -> None:

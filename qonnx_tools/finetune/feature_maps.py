@@ -13,6 +13,7 @@ threshold.
 Source: Yang, thesis 2019.
 """
 
+import math
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_codec import FeatureMapEncoder
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.layout import is_channels_last, laid_out
+from qonnx_tools.finetune.map_bits import bits_of
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 
 SHARPNESS = 2.0
@@ -40,12 +42,16 @@ PRECISION = 20
 
 
 class FeatureMap(nn.Module):
-    """One compressed map behind its ``quantizer``; with ``retain`` it learns which channels keep their finest bands."""
+    """One compressed map behind its ``quantizer``; with ``retain`` it learns which channels keep their finest bands.
+
+    Where it is ``counted``, ``bits`` are about what the maps of the latest batch take, and ``values`` their numbers.
+    """
 
     def __init__(self, plan: FeatureMapPlan, quantizer: FormatQuantizer, channels: int, retain: float | None) -> None:
         super().__init__()
         self.quantizer, self.channels, self.active = [quantizer], channels, True  # in a list: it is no part of this one
         self.start, self.kept = plan, channels if retain is None else int(channels * retain)
+        self.counted, self.bits, self.values = False, torch.zeros(()), 0
         self.scores: nn.Parameter | None = None
         if retain is not None:
             if plan.transform not in list(Wavelet):
@@ -83,6 +89,9 @@ class FeatureMap(nn.Module):
         if not self.active:
             return x
         plan, of = self.plan, self.quantizer[0].format
+        if self.counted:
+            coding = plan.coding(self.channels)
+            self.bits, self.values = bits_of(x * _codes_a_unit(of), coding, signed=of.signed), x.numel()
         mask = torch.ones(self.channels, device=x.device)
         mask[list(plan.dropped)] = 0.0
         if self.scores is not None:
@@ -134,12 +143,16 @@ class RoundTrip(Function):
 
 def _returned(x: Tensor, plan: FeatureMapPlan, of: FixedPoint) -> Tensor:
     """Return quantized maps ``[N, C, H, W]`` as the codec gives them back."""
-    up = 2.0 ** float(np.max(of.frac))  # one for the whole tensor
+    up = _codes_a_unit(of)
     codes = (x.detach() * up).cpu().contiguous().numpy().astype(of.carrier)
     encoder = FeatureMapEncoder(header_of(codes[0], plan.coding(codes.shape[1]), of))
     returned = np.stack([encoder.round_trip(each) for each in codes])
     found: Tensor = torch.from_numpy(returned.astype(np.float32)).to(x.device) / up
     return laid_out(found) if is_channels_last(x) else found
+
+
+def _codes_a_unit(of: FixedPoint) -> float:
+    return math.ldexp(1.0, int(np.max(of.frac)))  # one for the whole tensor
 
 
 @cache

@@ -22,6 +22,8 @@ from qonnx_tools.plan import Plan, load_plan
 from qonnx_tools.preparation import Source, open_images
 from qonnx_tools.targets import NATIVE, SIMULATION, check_target
 
+NO_MAPS = "the plan compresses no feature maps; make one with qonnx convert --feature-maps"
+
 
 @dataclass(frozen=True)
 class Finetuned:
@@ -81,7 +83,9 @@ def finetune(
     chosen = options or FinetuneOptions()
     given = load_plan(plan) if isinstance(plan, str | os.PathLike) else plan
     if chosen.retain is not None and not given.feature_maps:
-        raise ConfigError("retain: the plan compresses no feature maps; make one with qonnx convert --feature-maps")
+        raise ConfigError(f"retain: {NO_MAPS}")
+    if chosen.rate_weight and not given.feature_maps:
+        raise ConfigError(f"rate-weight: {NO_MAPS}")
     device = _device(chosen.device)
     prepared = prepare_for(model, given)
     dataset = open_images(data, preprocessing, prepared.model)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qonnx_tools.compression.stored import MapMeter
 from qonnx_tools.conversion import apply, copied
 from qonnx_tools.finetune.images import Split, mixed
 from qonnx_tools.finetune.layout import laid_out
@@ -22,6 +23,8 @@ from qonnx_tools.runtime import run, session
 from qonnx_tools.targets import NATIVE
 
 BATCH = 256
+METERED = 512
+"""Most images of which the bits of feature maps are counted."""
 Outputs = npt.NDArray[np.float32]
 
 
@@ -32,7 +35,7 @@ class Measured:
     ``loss`` is that of training, of mixed images where it mixes them; ``top1`` is the share of right
     answers, or of the teacher's where there are no labels; None where outputs are no logits. ``differing`` counts the
     images of which the simulation, whose sums round in float32, predicts another class; None where that was not looked
-    at.
+    at. ``bits`` are those of compressed feature maps, a value; None where there are none.
     """
 
     epoch: int
@@ -40,6 +43,7 @@ class Measured:
     top1: float | None
     images: int
     differing: int | None
+    bits: float | None = None
 
 
 class Judge:
@@ -57,7 +61,8 @@ class Judge:
     def measure(self, plan: Plan, epoch: int, student: Student | None = None) -> Measured:
         """Return what ``plan`` does, and how many predictions of ``student`` differ from those of its graph."""
         count = len(self._split.validation)
-        everything = torch.from_numpy(outputs_of(apply(copied(self._prepared), plan, NATIVE).model, self._images))
+        model = apply(copied(self._prepared), plan, NATIVE).model
+        everything = torch.from_numpy(outputs_of(model, self._images))
         logits, wanted = everything[:count], self._wanted[:count]
         loss = float(loss_of(everything[-count:], self._wanted[-count:], self._shown_labels, self._share))
         top1, differing = None, None
@@ -66,13 +71,21 @@ class Judge:
             top1 = float((logits.argmax(1) == right).float().mean())
             if student is not None:
                 differing = int((_predicted(student, self._split.validation) != logits.argmax(1)).sum())
-        return Measured(epoch, loss, top1, count, differing)
+        return Measured(epoch, loss, top1, count, differing, _bits(model, self._split.validation[:METERED]))
 
 
 def outputs_of(model: Model, images: npt.NDArray[np.float32]) -> Outputs:
     """Return the first output of ``model`` for ``images``."""
     runner = session(model)
     return np.concatenate([run(runner, part)[0] for part in parts(images, BATCH)])
+
+
+def _bits(model: Model, images: npt.NDArray[np.float32]) -> float | None:
+    meter = MapMeter(model)
+    for part in parts(images, BATCH):
+        meter.run(part)
+    stored = meter.result()
+    return None if stored is None else stored.total.bits_a_value
 
 
 def parts(images: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArray[np.float32]]:

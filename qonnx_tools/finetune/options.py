@@ -43,6 +43,7 @@ class FinetuneOptions:
             are trained in float until then. Empty quantizes all from the beginning.
         retain: the share of channels of compressed feature maps that keep their finest bands, which ones being
             learned; None keeps the channels that the plan names.
+        rate_weight: of the bits a value of compressed feature maps in the loss; 0 leaves them to themselves.
         precision: of gradients and of the teacher, never of what is simulated: "float32", "bfloat16", or "auto", which
             is bfloat16 on a CPU with matrix units for it.
         device: "auto" takes a GPU where there is one.
@@ -69,6 +70,7 @@ class FinetuneOptions:
     wider_bits: int = 0
     groups: tuple[float, ...] = ()
     retain: float | None = None
+    rate_weight: float = 0.0
     precision: str = "auto"
     device: str = "auto"
 
@@ -87,6 +89,7 @@ class FinetuneOptions:
         _check(0 <= self.average < 1, "average", self.average, "in 0..1, without 1")
         _check(0 <= self.wider_bits <= 8, "wider-bits", self.wider_bits, "in 0..8")
         _check(self.retain is None or 0 < self.retain < 1, "retain", self.retain, "between 0 and 1")
+        _check(self.rate_weight >= 0, "rate-weight", self.rate_weight, "0 or more")
         rising = list(self.groups) == sorted(set(self.groups))
         fits = rising and all(0 < share <= 1 for share in self.groups) and (not self.groups or self.groups[-1] == 1)
         _check(

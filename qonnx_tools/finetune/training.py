@@ -36,6 +36,8 @@ class Training:
     def __init__(self, student: Student, teacher: Student | None, batches: Batches, options: FinetuneOptions) -> None:
         self.student, self.teacher, self.batches, self.options = student, teacher, batches, options
         self.device = next(student.parameters()).device
+        for _, found in student.each_map():
+            found.counted = bool(options.rate_weight)
         self._precision = precision_of(options.precision, self.device)
         self._optimizer, self._rates = self._make_optimizer()
         self.averaged = (
@@ -109,6 +111,9 @@ class Training:
         maps = [found for _, found in self.student.each_map()]
         for found in maps:
             loss = loss - SCORE_WEIGHT * found.distance
+        if self.options.rate_weight:
+            bits_a_value = sum(found.bits for found in maps) / sum(found.values for found in maps)
+            loss = loss + self.options.rate_weight * bits_a_value
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)

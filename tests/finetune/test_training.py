@@ -118,6 +118,22 @@ def test_maps_learn_their_masks(tmp_path):
         finetune(small_classifier(), base, data(), tmp_path, options=replace(FEW, retain=0.5))
 
 
+def test_the_weight_of_their_bits_makes_maps_smaller(tmp_path):
+    base = plan()
+    given = replace(base, feature_maps={"h": FeatureMapPlan("haar", levels=1, step=2.0)})
+
+    def train(weight):
+        options = replace(FEW, epochs=3, learning_rate=0.02, rate_weight=weight)
+        return finetune(small_classifier(), given, data(128), tmp_path, options=options)
+
+    alone, weighed = train(0.0), train(10.0)
+    assert alone.measured[0] == weighed.measured[0]
+    assert weighed.measured[-1].bits < 0.9 * alone.measured[-1].bits
+    assert weighed.best == min(weighed.measured, key=lambda each: each.loss + 10 * each.bits)
+    with pytest.raises(ConfigError, match="rate-weight: the plan compresses no feature maps"):
+        finetune(small_classifier(), base, data(), tmp_path, options=replace(FEW, rate_weight=0.5))
+
+
 def test_labels_and_teachers(tmp_path):
     result = finetune(small_classifier(), plan(), data(), tmp_path, options=replace(FEW, teacher=0.0, epochs=1))
     assert result.best.top1 is not None
@@ -149,6 +165,7 @@ def test_too_few_images(tmp_path):
         ({"teacher": 1.5}, r"teacher is 1.5; it must be in 0..1"),
         ({"groups": (0.5, 0.9)}, "groups is 0.5,0.9; it must be rising shares up to 1"),
         ({"retain": 1.0}, "retain is 1.0; it must be between 0 and 1"),
+        ({"rate_weight": -0.1}, "rate-weight is -0.1; it must be 0 or more"),
         ({"optimizer": "lbfgs"}, "optimizer is lbfgs; it must be one of adam, sgd"),
         ({"labels": False, "teacher": 0.5}, "without labels the teacher's answers are all there is"),
         ({"mix": 0.6}, "mix is 0.6; it must be in 0..0.5"),
