@@ -15,7 +15,6 @@ Source: Yang, thesis 2019.
 
 import math
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,20 +24,19 @@ from torch.autograd import Function
 
 from qonnx_tools.arithmetic.coding import header_of
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
-from qonnx_tools.arithmetic.wavelet import Wavelet, join, split
+from qonnx_tools.arithmetic.wavelet import Wavelet
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_codec import FeatureMapEncoder
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.layout import is_channels_last, laid_out
 from qonnx_tools.finetune.map_bits import bits_of
 from qonnx_tools.finetune.quantizers import FormatQuantizer
+from qonnx_tools.finetune.wavelet_matrices import low_half
 
 SHARPNESS = 2.0
 """Of the sigmoid that stands for the mask backward."""
 HEAD_START = 0.1
 """What the scores of the channels that the plan drops begin above the others."""
-PRECISION = 20
-"""Fraction bits of the matrices of a wavelet."""
 
 
 class FeatureMap(nn.Module):
@@ -132,7 +130,7 @@ class RoundTrip(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         flow, dropped = gradient, list(ctx.plan.dropped)
         if dropped:
-            rows, columns = (_low_half(Wavelet(ctx.plan.transform), size) for size in gradient.shape[2:])
+            rows, columns = (low_half(Wavelet(ctx.plan.transform), size) for size in gradient.shape[2:])
             flow = gradient.clone()
             flow[:, dropped] = rows.T.to(gradient) @ gradient[:, dropped] @ columns.to(gradient)
         if not ctx.needs_input_grad[1]:
@@ -153,10 +151,3 @@ def _returned(x: Tensor, plan: FeatureMapPlan, of: FixedPoint) -> Tensor:
 
 def _codes_a_unit(of: FixedPoint) -> float:
     return math.ldexp(1.0, int(np.max(of.frac)))  # one for the whole tensor
-
-
-@cache
-def _low_half(wavelet: Wavelet, size: int) -> Tensor:
-    """Return P ``[size, size]``: one level of the wavelet, its high half left out."""
-    low, high = split(np.eye(size, dtype=np.int64) << PRECISION, wavelet, axis=0)
-    return torch.from_numpy(np.ldexp(join(low, np.zeros_like(high), wavelet, axis=0).astype(np.float32), -PRECISION))

@@ -15,9 +15,7 @@ of activations without a transform.
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -25,12 +23,11 @@ from torch import Tensor
 from qonnx_tools.arithmetic.bitstream import Coding, Transform
 from qonnx_tools.arithmetic.coding import WHOLE, may_be_dropped
 from qonnx_tools.arithmetic.subband_quantization import STEP_UNIT, band_step, sixteenths
-from qonnx_tools.arithmetic.wavelet import Subband, Wavelet, split
+from qonnx_tools.arithmetic.wavelet import Subband, Wavelet
+from qonnx_tools.finetune.wavelet_matrices import analysis
 
 AROUND = 3
 """Numbers in either direction that m is the mean of."""
-PRECISION = 20
-"""Fraction bits of the matrices of a wavelet."""
 SMALLEST = 1e-6
 """Least m: where all around are 0."""
 
@@ -67,7 +64,7 @@ def planes(codes: Tensor, coding: Coding) -> Iterator[tuple[Subband, Tensor]]:
 def _bands(codes: Tensor, wavelet: Wavelet, levels: int) -> Iterator[tuple[Subband, Tensor]]:
     low = codes
     for level in range(1, levels + 1):
-        rows, columns = (_analysis(wavelet, size).to(low) for size in low.shape[2:])
+        rows, columns = (analysis(wavelet, size).to(low) for size in low.shape[2:])
         halves = rows @ low @ columns.T
         height, width = (-(-size // 2) for size in low.shape[2:])
         low = halves[..., :height, :width]
@@ -80,10 +77,3 @@ def _bands(codes: Tensor, wavelet: Wavelet, levels: int) -> Iterator[tuple[Subba
 def _whole(x: Tensor) -> Tensor:
     whole = torch.copysign((x.abs() + 0.5).floor(), x)
     return x + (whole - x).detach()
-
-
-@cache
-def _analysis(wavelet: Wavelet, size: int) -> Tensor:
-    """Return one level of the wavelet ``[size, size]``: the low half's rows, then those of the high half."""
-    halves = np.concatenate(split(np.eye(size, dtype=np.int64) << PRECISION, wavelet, axis=0))
-    return torch.from_numpy(np.ldexp(halves.astype(np.float32), -PRECISION))
