@@ -50,7 +50,7 @@ class Judge:
     """Measures plans of one network; ``teacher`` is the float model whose answers are wanted."""
 
     def __init__(self, prepared: Prepared, teacher: Model, split: Split, options: FinetuneOptions) -> None:
-        self._prepared, self._split, self._share = prepared, split, options.teacher
+        self._prepared, self._split, self._options = prepared, split, options
         truth = split.validation_labels
         self._labels = None if truth is None else torch.from_numpy(truth)
         plain, random = torch.from_numpy(split.validation), np.random.default_rng(options.seed)
@@ -64,7 +64,9 @@ class Judge:
         model = apply(copied(self._prepared), plan, NATIVE).model
         everything = torch.from_numpy(outputs_of(model, self._images))
         logits, wanted = everything[:count], self._wanted[:count]
-        loss = float(loss_of(everything[-count:], self._wanted[-count:], self._shown_labels, self._share))
+        shown, answers = everything[-count:], self._wanted[-count:]
+        share, temperature = self._options.teacher, self._options.temperature
+        loss = float(loss_of(shown, answers, self._shown_labels, share, temperature))
         top1, differing = None, None
         if logits.dim() == 2:
             right = wanted.argmax(1) if self._labels is None else self._labels

@@ -236,6 +236,22 @@ def test_the_loss_of_shares_is_that_of_their_classes():
     assert torch.allclose(shared, 0.25 * whole[0] + 0.75 * whole[1])
 
 
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_the_loss_that_chooses_an_epoch_is_that_of_training(tmp_path, temperature):
+    given, images = plan(), data()
+    result = finetune(small_classifier(), given, images, tmp_path, options=replace(FEW, temperature=temperature))
+    kept = images.images[:16]
+    quantized = apply(copied(prepare_for(small_classifier(), given)), given, "native").model
+    ours, theirs = (run(session(model), kept)[0].astype(np.float64) for model in (quantized, small_classifier()))
+
+    def shares(logits):
+        powers = np.exp((logits - logits.max(1, keepdims=True)) / temperature)
+        return powers / powers.sum(1, keepdims=True)
+
+    divergence = (shares(theirs) * np.log(shares(theirs) / shares(ours))).sum(1).mean()
+    assert result.measured[0].loss == pytest.approx(temperature**2 * divergence, rel=1e-4)
+
+
 def test_batches_are_mixed_the_same_whenever_they_are_asked_for():
     split = Split.of(data(32), 0.25, None, labels=True)
     batches = Batches.of(split, replace(FEW, mix=0.5))
