@@ -122,7 +122,7 @@ def quantized(codes: npt.NDArray[np.integer], coding: Coding) -> Planes:
     planes = Planes()
     for band, plane in wavelet.forward(codes, coding.wavelet, coding.levels).items():
         whole = quantize_coefficients(plane, band_step(step, coding.wavelet, band))
-        planes[band] = whole[_kept(coding, len(whole))] if may_be_dropped(band) else whole
+        planes[band] = whole[kept(coding, len(whole))] if may_be_dropped(band) else whole
     return planes
 
 
@@ -136,7 +136,7 @@ def reconstructed(planes: Planes, header: Header) -> npt.NDArray[np.integer]:
         bands = Planes()
         for band, plane in planes.items():
             bands[band] = np.zeros((header.shape[0], *plane.shape[1:]), np.int64)
-            chosen = _kept(coding, header.shape[0]) if may_be_dropped(band) else slice(None)
+            chosen = kept(coding, header.shape[0]) if may_be_dropped(band) else slice(None)
             bands[band][chosen] = dequantize_coefficients(plane, band_step(step, coding.wavelet, band))
         values = wavelet.inverse(bands, coding.wavelet)
     return np.clip(values, *header.number_format.code_range).astype(header.element)
@@ -157,7 +157,7 @@ def may_be_dropped(band: Subband) -> bool:
     return band[1] == 1 and band[0] != "LL"
 
 
-def _kept(coding: Coding, channels: int) -> npt.NDArray[np.intp]:
+def kept(coding: Coding, channels: int) -> npt.NDArray[np.intp]:
     """Return the channels that keep their finest bands."""
     return np.flatnonzero(~np.array(coding.dropped or (False,) * channels))
 
@@ -170,7 +170,7 @@ def _hints(band: Subband, shape: tuple[int, ...], planes: Planes, coding: Coding
     known = planes
     if may_be_dropped(band):
         known = {
-            other: plane if may_be_dropped(other) else plane[_kept(coding, len(plane))]
+            other: plane if may_be_dropped(other) else plane[kept(coding, len(plane))]
             for other, plane in planes.items()
         }
     return band_hints(band, (channels, height, width), known)

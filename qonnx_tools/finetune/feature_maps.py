@@ -44,7 +44,8 @@ HEAD_START = 0.1
 class FeatureMap(nn.Module):
     """One compressed map behind its ``quantizer``; with ``retain`` it learns which channels keep their finest bands.
 
-    Where it is ``counted``, ``bits`` are about what maps of the latest batch take, and ``values`` their numbers.
+    Where it is ``counted``, ``bits`` are about what maps of the latest trained batch take, and ``values`` their
+    numbers.
     """
 
     def __init__(self, plan: FeatureMapPlan, quantizer: FormatQuantizer, channels: int, retain: float | None) -> None:
@@ -89,7 +90,7 @@ class FeatureMap(nn.Module):
         if not self.active:
             return x
         plan, of = self.plan, self.quantizer[0].format
-        if self.counted:
+        if self.counted and self.training:
             some = x[:COUNTED]
             coding = plan.coding(self.channels)
             self.bits, self.values = bits_of(some * _codes_a_unit(of), coding, signed=of.signed), some.numel()

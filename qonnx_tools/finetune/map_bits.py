@@ -21,9 +21,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from qonnx_tools.arithmetic.bitstream import Coding, Transform
-from qonnx_tools.arithmetic.coding import WHOLE, may_be_dropped
+from qonnx_tools.arithmetic.coding import WHOLE, kept, may_be_dropped
+from qonnx_tools.arithmetic.rounding import Rounding
 from qonnx_tools.arithmetic.subband_quantization import STEP_UNIT, band_step, sixteenths
 from qonnx_tools.arithmetic.wavelet import Subband, Wavelet
+from qonnx_tools.finetune.quantizers import ROUNDED
 from qonnx_tools.finetune.wavelet_matrices import analysis
 
 AROUND = 3
@@ -55,9 +57,8 @@ def planes(codes: Tensor, coding: Coding) -> Iterator[tuple[Subband, Tensor]]:
     if coding.wavelet is None:
         yield WHOLE, _whole(codes * (STEP_UNIT / step))
         return
-    kept = [channel for channel, dropped in enumerate(coding.dropped) if not dropped]
     for band, plane in _bands(codes, coding.wavelet, coding.levels):
-        present = plane[:, kept] if coding.dropped and may_be_dropped(band) else plane
+        present = plane[:, kept(coding, plane.shape[1])] if may_be_dropped(band) else plane
         yield band, _whole(present / band_step(step, coding.wavelet, band))
 
 
@@ -75,5 +76,4 @@ def _bands(codes: Tensor, wavelet: Wavelet, levels: int) -> Iterator[tuple[Subba
 
 
 def _whole(x: Tensor) -> Tensor:
-    whole = torch.copysign((x.abs() + 0.5).floor(), x)
-    return x + (whole - x).detach()
+    return x + (ROUNDED[Rounding.HALF_AWAY](x) - x).detach()
