@@ -45,7 +45,14 @@ _OPTIONS: Mapping[str, Any] = {
     "feature_map_drop": Annotated[
         float | None,
         typer.Option(
-            help="Share of channels without their finest bands, those with the least effect; needs --data.",
+            help="Share of the finest bands to leave out, where they have the least effect; needs --data.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "feature_map_drop_from": Annotated[
+        str | None,
+        typer.Option(
+            help="all (default): bands of whatever map; each: of every map that share of its channels.",
             rich_help_panel=_PANEL,
         ),
     ],
@@ -74,8 +81,8 @@ def options_of(compressing: Mapping[str, Any], searching: dict[str, Any]) -> "Fe
             raise ConfigError(f"--{name.replace('_', '-')} goes with --feature-maps")
         return None
     drop = searching.pop("max_drop", None)
-    names = {"transform": "feature_maps", "step": "feature_map_step", "drop": "feature_map_drop"}
-    names |= {"coder": "feature_map_coder", "levels": "feature_map_levels", "at": "feature_map_at"}
+    names = {"transform": "feature_maps"}
+    names |= {field: f"feature_map_{field}" for field in ("step", "drop", "drop_from", "coder", "levels", "at")}
     given = {field: compressing[name] for field, name in names.items() if name in compressing}
     if "at" in given:
         given["at"] = tuple(given["at"])

@@ -108,6 +108,12 @@ _OPTIONS: Mapping[str, Any] = {
             rich_help_panel=_PROGRESSIVE,
         ),
     ],
+    "retain_from": Annotated[
+        str | None,
+        typer.Option(
+            help="all (default): that share of all maps together; each: of every map.", rich_help_panel=_PROGRESSIVE
+        ),
+    ],
     "rate_weight": Annotated[
         float | None,
         typer.Option(

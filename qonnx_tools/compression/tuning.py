@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from qonnx_tools.arithmetic.wavelet import Wavelet
 from qonnx_tools.calibration import Progress
 from qonnx_tools.compression.images import Images, TuningImages
-from qonnx_tools.compression.masks import dropped_channels
-from qonnx_tools.compression.options import AUTO, FeatureMapOptions
+from qonnx_tools.compression.masks import counts_of_all, dropped_channels
+from qonnx_tools.compression.options import AUTO, EACH, FeatureMapOptions
 from qonnx_tools.compression.steps import Maps, Point, last_within, points, sequence
 from qonnx_tools.compression.tails import CutMap, cut
 from qonnx_tools.compression.transforms import best_coder, best_levels, candidates, transform_at_equal_error
@@ -64,6 +65,7 @@ class Tuning:
         count = max(1, min(TOLD, MOST_TOLD_BYTES // max(4 * _values(quantized, start), 1)))
         self._cuts = cut(quantized, start, _telling(quantized, images.tuning, count))
         self._any = cut(quantized, start, images.tuning[:count]) if options.drop else {}
+        self._counts = self._dropped_counts()
 
     def run(self, reference: Model, build: Callable[[Maps], Model]) -> Tuned:
         """Return what was found.
@@ -102,7 +104,7 @@ class Tuning:
         step = relative_step(self._options.step, found.format)
         if self._options.transform != AUTO:
             return self._masked(found, replace(self._start[found.name], step=step))
-        plans = [self._masked(found, plan) for plan in candidates(dropping=bool(self._options.drop))]
+        plans = [self._masked(found, plan) for plan in candidates(dropping=bool(self._counts[found.name]))]
         return transform_at_equal_error(found.codes[:TRANSFORM_IMAGES], found.format, step, plans)
 
     def _points(self, found: CutMap) -> list[Point]:
@@ -112,16 +114,28 @@ class Tuning:
         else:
             step = relative_step(LEVELS_AT, found.format)
             plans = best_levels(found.codes[:TRANSFORM_IMAGES], found.format, step)
-        if self._options.drop:
+        if self._counts[found.name]:
             plans = [self._masked(found, plan) for plan in plans if plan.levels]
         if self._options.coder is not None:
             plans = [replace(plan, coder=self._options.coder) for plan in plans]
         return points(found, plans)
 
     def _masked(self, found: CutMap, plan: FeatureMapPlan) -> FeatureMapPlan:
-        if not self._options.drop:
-            return plan
-        return replace(plan, dropped=dropped_channels(self._any[found.name], plan, self._options.drop))
+        count = self._counts[found.name]
+        return replace(plan, dropped=dropped_channels(self._any[found.name], plan, count)) if count else plan
+
+    def _dropped_counts(self) -> dict[str, int]:
+        """Return of how many channels the finest bands are left out, map by map."""
+        share = self._options.drop
+        if not share:
+            return dict.fromkeys(self._cuts, 0)
+        if self._options.drop_from == EACH:
+            return {name: int(share * found.codes.shape[1] + 0.5) for name, found in self._any.items()}
+        tried = {
+            name: plan if plan.levels else FeatureMapPlan(Wavelet.WAVELET53.value, levels=1)
+            for name, plan in self._start.items()
+        }
+        return counts_of_all({name: (found, tried[name]) for name, found in self._any.items()}, share)
 
     def _coded(self, found: CutMap, plan: FeatureMapPlan) -> FeatureMapPlan:
         """Return ``plan`` with the coder that the options name, or the best one where they leave all open."""

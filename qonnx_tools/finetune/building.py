@@ -1,5 +1,6 @@
 """From a graph of quantizers to the module that is trained."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qonnx_tools.errors import ConfigError
+from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.feature_maps import FeatureMap
 from qonnx_tools.finetune.network import Step, Student, Values
 from qonnx_tools.finetune.normalization import Mode, Normalization, along_channels
 from qonnx_tools.finetune.operators import Operator, operator_of
 from qonnx_tools.finetune.quantizers import quantizer_for
+from qonnx_tools.finetune.selection import Member, Selection
 from qonnx_tools.finetune.weights import Weights
 from qonnx_tools.graph import Model, constant_value, gs, is_constant, nodes, op_of, sole_consumer
 from qonnx_tools.plan import Plan, Role
@@ -21,24 +25,32 @@ from qonnx_tools.quantizers import quantizer_of
 Operand = Callable[[Values], Any]
 
 
-def student_of(quantized: Model, plan: Plan, *, learn_scales: bool, retain: float | None = None) -> Student:
+def student_of(
+    quantized: Model, plan: Plan, *, learn_scales: bool, retain: float | None = None, together: bool = True
+) -> Student:
     """Return the module that computes what a graph of the quantizers of ``plan`` does.
 
     Args:
         quantized: the graph, with its feature maps not yet compressed.
         plan: constants that it gives a format are trained, others are not; it says which feature maps are compressed.
         learn_scales: whether scales of weights and activations are trained.
-        retain: the share of channels of compressed maps that keep their finest bands, where that is learned.
+        retain: the share of compressed maps that keeps its finest bands, where it is learned which channels do.
+        together: whether it is a share of all maps, or of each.
 
     Raises:
+        ConfigError: maps without a wavelet are more than the share to retain.
         UnsupportedError: an operator is not trained through.
     """
-    return _Builder(quantized.graph, plan, learn_scales=learn_scales, retain=retain).build()
+    builder = _Builder(quantized.graph, plan, learn_scales=learn_scales, retain=retain, together=together)
+    return builder.build()
 
 
 class _Builder:
-    def __init__(self, graph: gs.Graph, plan: Plan, *, learn_scales: bool, retain: float | None) -> None:
-        self.graph, self.plan, self.learns, self.retain = graph, plan, learn_scales, retain
+    def __init__(
+        self, graph: gs.Graph, plan: Plan, *, learn_scales: bool, retain: float | None, together: bool
+    ) -> None:
+        self.graph, self.plan, self.learns = graph, plan, learn_scales
+        self.retain, self.together = retain, together
         self.student = Student(graph.inputs[0].name, graph.outputs[0].name)
         self.trained: dict[str, Weights] = {}
         """By the name of the quantized tensor."""
@@ -52,6 +64,8 @@ class _Builder:
             replace(step, done=tuple(name for name in dict.fromkeys(reads) if last.get(name) == at))
             for at, (step, reads) in enumerate(made)
         )
+        for selection in student.selections:
+            selection.begin()
         return student
 
     def _visit(self, node: gs.Node) -> Iterator[tuple[Step, list[str]]]:
@@ -82,9 +96,23 @@ class _Builder:
         student.quantizers[student.key(source.name)] = quantizer
         if source.name not in self.plan.feature_maps:
             return lambda values: quantizer(values[source.name])
-        stored = FeatureMap(self.plan.feature_maps[source.name], quantizer, int(source.shape[1]), self.retain)
+        compressed = self.plan.feature_maps[source.name]
+        stored = FeatureMap(compressed, quantizer, int(source.shape[1]), self._member(source, compressed))
         student.maps[student.key(source.name)] = stored
         return lambda values: stored(quantizer(values[source.name]))
+
+    def _member(self, source: Any, compressed: FeatureMapPlan) -> Member | None:
+        """Return the part of a feature map in the learned choice of channels, or None."""
+        if self.retain is None:
+            return None
+        _, channels, *sides = source.shape
+        if not all(isinstance(side, int) for side in sides):
+            raise ConfigError(
+                f"retain: the size of the feature map '{source.name}' is not known; fix that of the input"
+            )
+        if not (self.together and self.student.selections):
+            self.student.selections.append(Selection(self.retain))
+        return self.student.selections[-1].join(compressed, channels, math.prod(sides))
 
     def _operands(self, node: gs.Node) -> list[Operand]:
         return [self._operand(tensor) for tensor in node.inputs]

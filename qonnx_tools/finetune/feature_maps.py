@@ -5,10 +5,8 @@ quantization counts as a straight line. What is left of channels without their f
 gradients go back through just that:  y = P x P^T  for each channel of a map, P the matrix of one level of the wavelet
 whose high half is zero, so that  dx = P^T dy P.
 
-Channels have scores, high for those whose finest bands matter least. Those above the K-th smallest, K = r C, go
-without; the gradient of the mask is that of  1 - sigmoid(2 (s - (1 - r))).  After each step the scores are clamped to
-0..1 and scaled to the sum (1 - r) C, and the loss is lessened by lambda times the distance of the scores from the
-threshold.
+Which channels those are may be learned (:mod:`qonnx_tools.finetune.selection`). The mask is 0 or 1; its gradient is
+that of  1 - sigmoid(2 (s - (1 - r))),  s the score of the channel and r the share to keep.
 
 Source: Yang, thesis 2019.
 """
@@ -25,65 +23,40 @@ from torch.autograd import Function
 from qonnx_tools.arithmetic.coding import header_of
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.wavelet import Wavelet
-from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_codec import FeatureMapEncoder
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.layout import is_channels_last, laid_out
 from qonnx_tools.finetune.map_bits import bits_of
 from qonnx_tools.finetune.quantizers import FormatQuantizer
+from qonnx_tools.finetune.selection import Member
 from qonnx_tools.finetune.wavelet_matrices import low_half
 
 SHARPNESS = 2.0
 """Of the sigmoid that stands for the mask backward."""
 COUNTED = 32
 """Images of a batch that bits are counted of: more tell little but take time."""
-HEAD_START = 0.1
-"""What the scores of the channels that the plan drops begin above the others."""
 
 
 class FeatureMap(nn.Module):
-    """One compressed map behind its ``quantizer``; with ``retain`` it learns which channels keep their finest bands.
+    """One compressed map behind its ``quantizer``; as a ``member`` it learns which channels keep their finest bands.
 
     Where it is ``counted``, ``bits`` are about what maps of the latest trained batch take, and ``values`` their
     numbers.
     """
 
-    def __init__(self, plan: FeatureMapPlan, quantizer: FormatQuantizer, channels: int, retain: float | None) -> None:
+    def __init__(
+        self, plan: FeatureMapPlan, quantizer: FormatQuantizer, channels: int, member: Member | None = None
+    ) -> None:
         super().__init__()
         self.quantizer, self.channels, self.active = [quantizer], channels, True  # in a list: it is no part of this one
-        self.start, self.kept = plan, channels if retain is None else int(channels * retain)
         self.counted, self.bits, self.values = False, torch.zeros(()), 0
-        self.scores: nn.Parameter | None = None
-        if retain is not None:
-            if plan.transform not in list(Wavelet):
-                raise ConfigError(
-                    f"retain: a map of the transform {plan.transform} has no bands to drop; take a wavelet"
-                )
-            first = torch.ones(channels)
-            first[list(plan.dropped)] += HEAD_START
-            self.scores = nn.Parameter(first * (channels - self.kept) / first.sum())
+        self._start, self._member = plan, member
+        self.scores = None if member is None else member.scores
 
     @property
     def plan(self) -> FeatureMapPlan:
         """How the map is compressed with the scores as they are."""
-        if self.scores is None:
-            return self.start
-        order = np.argsort(self.scores.detach().cpu().numpy(), kind="stable")
-        return replace(self.start, dropped=tuple(sorted(order[self.kept :].tolist())))
-
-    @property
-    def distance(self) -> Tensor:
-        """Sum of the distances of the scores from the threshold."""
-        if self.scores is None:
-            return torch.zeros(())
-        return (self.scores - self.scores.detach().kthvalue(max(self.kept, 1)).values).abs().sum()
-
-    def normalize(self) -> None:
-        """Bring the scores back to 0..1 and to their sum."""
-        if self.scores is not None:
-            with torch.no_grad():
-                clamped = self.scores.clamp(0, 1)
-                self.scores.copy_(clamped / clamped.sum().clamp_min(1e-12) * (self.channels - self.kept))
+        return self._start if self._member is None else replace(self._start, dropped=self._member.dropped)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the quantized map ``x`` ``[N, C, H, W]`` as it comes back."""
@@ -96,25 +69,29 @@ class FeatureMap(nn.Module):
             self.bits, self.values = bits_of(some * _codes_a_unit(of), coding, signed=of.signed), some.numel()
         mask = torch.ones(self.channels, device=x.device)
         mask[list(plan.dropped)] = 0.0
-        if self.scores is not None:
-            share = self.kept / self.channels
-            mask = Mask.apply(self.scores, mask, share)  # type: ignore[no-untyped-call]  # torch's
+        if self._member is not None:
+            shares = self._member.selection.retain, self._member.weight
+            mask = Mask.apply(self._member.scores, mask, *shares)  # type: ignore[no-untyped-call]  # torch's
         result: Tensor = RoundTrip.apply(x, mask, plan, of)  # type: ignore[no-untyped-call]
         return result
 
 
 class Mask(Function):
-    """``apply(scores, mask, retain)``: the mask forward, the slope of its smooth stand-in backward."""
+    """``apply(scores, mask, retain, weight)``: the mask forward, the slope of its smooth stand-in backward.
+
+    ``weight`` divides it: the numbers of a channel, relative to others.
+    """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, mask: Tensor, retain: float) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, mask: Tensor, retain: float, weight: float) -> Tensor:
         ctx.save_for_backward(torch.sigmoid(SHARPNESS * (scores - (1 - retain))))
+        ctx.weight = weight
         return mask.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (soft,) = ctx.saved_tensors
-        return -SHARPNESS * soft * (1 - soft) * gradient, None, None
+        return -SHARPNESS * soft * (1 - soft) * gradient / ctx.weight, None, None, None
 
 
 class RoundTrip(Function):

@@ -15,7 +15,7 @@ from qonnx_tools.finetune.images import Batches, Split
 from qonnx_tools.finetune.judging import Judge, Measured
 from qonnx_tools.finetune.memory import keep_freed_memory
 from qonnx_tools.finetune.network import Student
-from qonnx_tools.finetune.options import FinetuneOptions
+from qonnx_tools.finetune.options import ALL, FinetuneOptions
 from qonnx_tools.finetune.training import Training
 from qonnx_tools.graph import Model
 from qonnx_tools.plan import Plan, load_plan
@@ -93,7 +93,14 @@ def finetune(
     if split.labels is None and chosen.teacher < 1:
         raise DataError(f"{split.description}: there are no labels, and the loss needs them; leave teacher at 1")
     simulation = apply(copied(prepared), replace(given, feature_maps={}), SIMULATION).model
-    student = _on(student_of(simulation, given, learn_scales=chosen.learn_scales, retain=chosen.retain), device)
+    learned = student_of(
+        simulation,
+        given,
+        learn_scales=chosen.learn_scales,
+        retain=chosen.retain,
+        together=chosen.retain_from == ALL,
+    )
+    student = _on(learned, device)
     float_model = prepare_for(model if teacher is None else teacher, Plan()).model
     training = Training(student, _teacher(float_model, chosen, device), Batches.of(split, chosen), chosen)
     judge = Judge(prepared, float_model, split, chosen)

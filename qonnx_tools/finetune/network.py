@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -11,6 +11,9 @@ from qonnx_tools.finetune.feature_maps import FeatureMap
 from qonnx_tools.finetune.normalization import Normalization
 from qonnx_tools.finetune.quantizers import FormatQuantizer
 from qonnx_tools.finetune.weights import Weights
+
+if TYPE_CHECKING:
+    from qonnx_tools.finetune.selection import Selection
 
 Values = dict[str, Tensor]
 
@@ -36,6 +39,8 @@ class Student(nn.Module):
         self.names: dict[str, str] = {}
         self.weights, self.quantizers = nn.ModuleDict(), nn.ModuleDict()
         self.normalizations, self.maps = nn.ModuleDict(), nn.ModuleDict()
+        self.selections: list[Selection] = []
+        """Of the channels of feature maps."""
         self.steps: tuple[Step, ...] = ()
 
     def forward(self, x: Tensor) -> Tensor:

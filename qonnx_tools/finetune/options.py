@@ -9,6 +9,8 @@ SCHEDULES = ("cosine", "constant")
 AUGMENTATIONS = ("shift", "shift-flip", "none")
 PRECISIONS = ("auto", "float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
+ALL, EACH = "all", "each"
+"""Maps that channels are chosen from together."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class FinetuneOptions:
             first half.
         groups: the shares of weights that are quantized for good, one after the other at equal distances; the others
             are trained in float until then. Empty quantizes all from the beginning.
-        retain: the share of channels of compressed feature maps that keep their finest bands, which ones being
+        retain: the share of compressed feature maps that keeps its finest bands, whole channels, which ones being
             learned; None keeps the channels that the plan names.
+        retain_from: "all" chooses among the channels of all maps together, "each" in every map for itself.
         rate_weight: of the bits a value of compressed feature maps in the loss; 0 leaves them to themselves.
         precision: of gradients and of the teacher, never of what is simulated: "float32", "bfloat16", or "auto", which
             is bfloat16 on a CPU with matrix units for it.
@@ -70,6 +73,7 @@ class FinetuneOptions:
     wider_bits: int = 0
     groups: tuple[float, ...] = ()
     retain: float | None = None
+    retain_from: str = ALL
     rate_weight: float = 0.0
     precision: str = "auto"
     device: str = "auto"
@@ -101,8 +105,11 @@ class FinetuneOptions:
             "augment": AUGMENTATIONS,
             "precision": PRECISIONS,
             "device": DEVICES,
+            "retain_from": (ALL, EACH),
         }.items():
-            _check(getattr(self, name) in words, name, getattr(self, name), f"one of {', '.join(words)}")
+            _check(
+                getattr(self, name) in words, name.replace("_", "-"), getattr(self, name), f"one of {', '.join(words)}"
+            )
         if not self.labels and self.teacher < 1:
             raise ConfigError("without labels the teacher's answers are all there is: leave teacher at 1")
 

@@ -19,9 +19,12 @@ from qonnx_tools.plan import tensor_from_json, tensor_to_json
 
 MOMENTUM = 0.9
 SCORE_RATE = 0.01
-"""Learning rate of the scores of feature-map channels."""
+"""Learning rate of the scores of feature-map channels, which descend with momentum whatever trains the weights: how
+much the loss feels a channel is what sets them apart."""
 SCORE_WEIGHT = 1e-3
 """Of the scores' distance from the threshold in the loss: lambda."""
+SCORE_DECADES, SCORE_WARMUP = 5, 0.25
+"""Powers of ten by which that weight rises, and the share of the training in which it does."""
 CLIP = 1.0
 """Longest gradient of all weights together."""
 
@@ -39,14 +42,15 @@ class Training:
         for _, found in student.each_map():
             found.counted = bool(options.rate_weight)
         self._precision = precision_of(options.precision, self.device)
-        self._optimizer, self._rates = self._make_optimizer()
+        self._optimizers = self._make_optimizers()
+        self._rates = [[group["lr"] for group in each.param_groups] for each in self._optimizers]
         self.averaged = (
             {name: value.detach().clone() for name, value in student.named_parameters()} if options.average else {}
         )
         self.epoch, self.step = 0, 0
         """Epochs done, and steps done of the one after them."""
 
-    def _make_optimizer(self) -> tuple[torch.optim.Optimizer, list[float]]:
+    def _make_optimizers(self) -> list[torch.optim.Optimizer]:
         options = self.options
         rate = options.learning_rate
         scales: dict[float, list[Tensor]] = {}
@@ -56,12 +60,14 @@ class Training:
         scores = [found.scores for _, found in self.student.each_map() if found.scores is not None]
         special = {id(each) for each in (*scores, *(each for group in scales.values() for each in group))}
         others = [each for each in self.student.parameters() if each.requires_grad and id(each) not in special]
-        groups = [(rate, others), *sorted(scales.items()), (SCORE_RATE, scores)]
-        given: list[dict[str, Any]] = [{"params": each, "lr": own} for own, each in groups if each]
-        rates = [own for own, each in groups if each]
-        if options.optimizer == "adam":
-            return torch.optim.Adam(given), rates
-        return torch.optim.SGD(given, momentum=MOMENTUM, nesterov=True), rates
+        groups: list[dict[str, Any]] = [{"params": others, "lr": rate}]
+        groups += [{"params": each, "lr": own} for own, each in sorted(scales.items())]
+        found: list[torch.optim.Optimizer] = [
+            torch.optim.Adam(groups)
+            if options.optimizer == "adam"
+            else torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
+        ]
+        return [*found, torch.optim.SGD(scores, SCORE_RATE, momentum=MOMENTUM)] if scores else found
 
     @property
     def steps(self) -> int:
@@ -88,8 +94,9 @@ class Training:
         factor = min(1.0, (self.done + 1) / max(options.warmup * len(self.batches), 1))
         if options.schedule == "cosine":
             factor *= (1 + math.cos(math.pi * share)) / 2
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+        for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
         self.student.train()
         self.student.freeze_statistics(frozen=share >= options.freeze_statistics)
         wider = math.ceil(options.wider_bits * (1 - 2 * share)) if share < 0.5 else 0
@@ -109,17 +116,20 @@ class Training:
         loss = loss_of(outputs, wanted, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
         maps = [found for _, found in self.student.each_map()]
-        for found in maps:
-            loss = loss - SCORE_WEIGHT * found.distance
+        missing = max(0.0, 1 - self.done / self.steps / SCORE_WARMUP)
+        for selection in self.student.selections:
+            loss = loss - SCORE_WEIGHT * 10 ** (-SCORE_DECADES * missing) * selection.distance
         if self.options.rate_weight:
             bits_a_value = sum(found.bits for found in maps) / sum(found.values for found in maps)
             loss = loss + self.options.rate_weight * bits_a_value
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
-        self._optimizer.step()
-        for found in maps:
-            found.normalize()
+        for optimizer in self._optimizers:
+            optimizer.step()
+        for selection in self.student.selections:
+            selection.normalize()
         if self.averaged:
             with torch.no_grad():
                 for name, each in self.student.named_parameters():
@@ -153,7 +163,7 @@ class Training:
             "formats": {
                 name: json.dumps(tensor_to_json(each.quantizer.plan)) for name, each in self.student.each_weights()
             },
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [each.state_dict() for each in self._optimizers],
             "averaged": self.averaged,
             "epoch": self.epoch,
             "step": self.step,
@@ -167,6 +177,7 @@ class Training:
             if settled is not None:
                 weights.settled = torch.zeros_like(settled)  # so that there is something to load it into
         self.student.load_state_dict(state["student"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, known in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(known)
         self.averaged = {name: value.to(self.device) for name, value in state["averaged"].items()}
         self.epoch, self.step = state["epoch"], state["step"]

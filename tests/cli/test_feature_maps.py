@@ -89,6 +89,11 @@ def test_maps_of_a_plan_are_replaced(qonnx):
         (["--feature-maps", "none", "--feature-map-drop", ".5"], "feature map drop: none has no bands to drop"),
         (["--feature-maps", "haar", "--feature-map-drop", "1.5"], "feature map drop is 1.5; give the share"),
         (
+            ["--feature-maps", "haar", "--feature-map-drop", ".5", "--feature-map-drop-from", "some"],
+            "feature map drop from 'some' is unknown; choose all or each",
+        ),
+        (["--feature-map-drop-from", "all"], "--feature-map-drop-from goes with --feature-maps"),
+        (
             ["--feature-maps", "haar", "--feature-map-drop", ".5"],
             "feature map drop needs calibration images: give data",
         ),

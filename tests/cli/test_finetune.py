@@ -66,6 +66,7 @@ def test_json_and_resume(qonnx, folder, data, plan):
         (("--groups", "half"), "error: groups is 'half'; give shares with commas between them"),
         (("--resume", "nowhere"), "error: --resume 'nowhere' is no folder"),
         (("--retain", 0.5), "error: retain: the plan compresses no feature maps"),
+        (("--retain-from", "some"), "error: retain-from is some; it must be one of all, each"),
         (("--rate-weight", 0.5), "error: rate-weight: the plan compresses no feature maps"),
         (("--target", "tpu"), "error: target 'tpu' is unknown"),
         (("--distill", "missing.onnx"), "missing.onnx"),

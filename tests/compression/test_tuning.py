@@ -105,10 +105,10 @@ def test_channels_that_nothing_feels_lose_their_bands_first(cuts):
     codes = cuts["h"].codes.copy()
     codes[:, 2] = 9
     flat = replace(cuts["h"], codes=codes)
-    assert dropped_channels(flat, plan, 0.25) == (2,)
     assert dropped_channels(flat, plan, 0) == ()
-    assert dropped_channels(flat, plan, 1) == (0, 1, 2, 3)
-    assert len(dropped_channels(flat, plan, 0.5)) == 2
+    assert dropped_channels(flat, plan, 1) == (2,)
+    assert len(dropped_channels(flat, plan, 2)) == 2
+    assert dropped_channels(flat, plan, 4) == (0, 1, 2, 3)
 
 
 def test_a_channel_of_much_energy_that_no_layer_reads():
@@ -121,7 +121,7 @@ def test_a_channel_of_much_energy_that_no_layer_reads():
     cuts = cut(convert(model, plan=plan, target="simulation").model, ["h"], small_images(100))
     wavelet = FeatureMapPlan("haar", levels=1)
     assert band_energies(cuts["h"].codes, "haar").argmax() == 3
-    assert dropped_channels(cuts["h"], wavelet, 0.25) == (3,)
+    assert dropped_channels(cuts["h"], wavelet, 1) == (3,)
 
 
 @pytest.mark.parametrize("step", [1.0, 8.0, 20.0])
@@ -246,3 +246,22 @@ def test_dropping_with_fixed_steps():
     (chosen,) = auto.plan.feature_maps.values()
     assert chosen.transform in ("haar", "wavelet53")
     assert (chosen.coder, len(chosen.dropped)) == ("rice", 1)
+
+
+def test_dropping_from_each_map_or_where_it_matters_least():
+    """What is read through a mean over all pixels needs no finest bands."""
+    data = Images(small_images(60), None, "noise")
+    chosen = {}
+    for kind in ("all", "each"):
+        options = FeatureMapOptions("haar", at=("e", "h"), step=0.02, drop=0.5, drop_from=kind)
+        maps = convert(small_classifier(), data=data, feature_maps=options).plan.feature_maps
+        chosen[kind] = {name: len(plan.dropped) for name, plan in maps.items()}
+    assert chosen == {"all": {"e": 0, "h": 4}, "each": {"e": 2, "h": 2}}
+
+
+def test_maps_that_give_no_channel_may_have_any_transform():
+    noisy = Images(small_images(60), None, "noise")
+    options = FeatureMapOptions(at=("e", "h"), step=0.02, drop=0.25)
+    maps = convert(small_classifier(), data=noisy, feature_maps=options).plan.feature_maps
+    assert (len(maps["e"].dropped), len(maps["h"].dropped)) == (0, 2)
+    assert maps["e"].transform in ("none", "predictive"), "of noise wavelets make no less"

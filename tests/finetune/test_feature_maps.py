@@ -8,10 +8,10 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from qonnx_tools.arithmetic.coding import round_trip
 from qonnx_tools.arithmetic.fixed_point import FixedPoint
 from qonnx_tools.arithmetic.wavelet import Wavelet
-from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.feature_maps import FeatureMap
 from qonnx_tools.finetune.quantizers import quantizer_for
+from qonnx_tools.finetune.selection import Selection
 from qonnx_tools.plan import Role, TensorPlan
 
 OF = FixedPoint(8, 5, signed=False)
@@ -23,7 +23,12 @@ PLANS = [
 
 
 def stored(plan, retain=None, channels=4):
-    return FeatureMap(plan, quantizer_for(TensorPlan(Role.ACTIVATION, OF), 4), channels, retain)
+    member = None
+    if retain is not None:
+        selection = Selection(retain)
+        member = selection.join(plan, channels, 70)
+        selection.begin()
+    return FeatureMap(plan, quantizer_for(TensorPlan(Role.ACTIVATION, OF), 4), channels, member)
 
 
 def maps(count=2, channels=4, size=(7, 10)):
@@ -53,7 +58,7 @@ def test_backward_gradients_pass_and_dropped_channels_keep_their_low_half(wavele
     """Against differences: at a step of 1 the codec is linear, but for roundings that large numbers make small."""
     plan = FeatureMapPlan(wavelet, levels=1, step=1.0, dropped=(1,))
     wide = FixedPoint(16, 0)
-    module = FeatureMap(plan, quantizer_for(TensorPlan(Role.ACTIVATION, wide), 4), 2, None)
+    module = FeatureMap(plan, quantizer_for(TensorPlan(Role.ACTIVATION, wide), 4), 2)
     random = np.random.default_rng(10)
     x = torch.from_numpy(random.integers(-2000, 2000, (1, 2, *size)).astype(np.float32)).requires_grad_()
     flow = torch.from_numpy(random.normal(size=(1, 2, *size)).astype(np.float32))
@@ -77,20 +82,3 @@ def test_the_gradient_of_a_score_is_that_of_the_soft_mask():
     effect = (flow * (whole - bare)).sum(dim=(0, 2, 3))
     soft = torch.sigmoid(2.0 * (module.scores.detach() - 0.5))
     torch.testing.assert_close(module.scores.grad, -2.0 * soft * (1 - soft) * effect)
-
-
-def test_scores_are_normalized_and_choose_the_share():
-    module = stored(PLANS[1], retain=0.75, channels=8)
-    with torch.no_grad():
-        module.scores.copy_(torch.tensor([0.9, -1.0, 0.2, 0.1, 3.0, 0.3, 0.0, 0.4]))
-    module.normalize()
-    assert module.scores.min() == 0
-    torch.testing.assert_close(module.scores.sum(), torch.tensor(2.0))
-    assert module.plan.dropped == (0, 4), "the highest scores go without"
-    kept = module.scores.detach().sort().values[5]
-    torch.testing.assert_close(module.distance, (module.scores - kept).abs().sum())
-
-
-def test_a_map_without_a_wavelet_has_no_bands_to_drop():
-    with pytest.raises(ConfigError, match="retain: a map of the transform predictive has no bands to drop"):
-        stored(PLANS[2], retain=0.5)

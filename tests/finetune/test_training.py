@@ -18,7 +18,7 @@ from qonnx_tools.finetune.finetune import _device, finetune
 from qonnx_tools.finetune.images import Batches, Split, augmented, mixed
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.options import FinetuneOptions
-from qonnx_tools.finetune.training import Training
+from qonnx_tools.finetune.training import SCORE_RATE, Training
 from qonnx_tools.plan import Plan
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.images import Images
@@ -116,6 +116,41 @@ def test_maps_learn_their_masks(tmp_path):
     assert all(each.differing == 0 for each in result.measured[1:])
     with pytest.raises(ConfigError, match="retain: the plan compresses no feature maps"):
         finetune(small_classifier(), base, data(), tmp_path, options=replace(FEW, retain=0.5))
+
+
+@pytest.mark.parametrize(("kind", "e", "h"), [("all", (), (0, 1, 2, 3)), ("each", (0, 1), (2, 3))])
+def test_masks_are_learned_of_all_maps_or_of_each(tmp_path, kind, e, h):
+    """They begin where the plan drops them: of all, in one map alone, as the mean over its pixels does not feel it."""
+    given = replace(
+        plan(weight_bits=6, activation_bits=6),
+        feature_maps={
+            "e": FeatureMapPlan("wavelet53", levels=1, step=2.0, dropped=e),
+            "h": FeatureMapPlan("haar", levels=1, step=2.0, dropped=h),
+        },
+    )
+    options = replace(FEW, epochs=3, retain=0.5, retain_from=kind)
+    result = finetune(small_classifier(), given, data(128), tmp_path, options=options)
+    assert result.best.epoch > 0
+    dropped = [len(result.plan.feature_maps[name].dropped) for name in ("e", "h")]
+    assert dropped == [len(e), len(h)]
+    assert all(each.differing == 0 for each in result.measured[1:])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_scores_move_by_what_the_loss_feels(optimizer):
+    """Whatever trains the weights: by the slope of the mask times the rate, and no more."""
+    given = replace(plan(), feature_maps={"e": FeatureMapPlan("haar", levels=1, step=4.0, dropped=(0, 1))})
+    prepared = prepare_for(small_classifier(), given)
+    simulation = apply(prepared, replace(given, feature_maps={}), "simulation").model
+    options = replace(FEW, retain=0.5, optimizer=optimizer, warmup=0.0, teacher=0.0)
+    student = student_of(simulation, given, learn_scales=True, retain=0.5)
+    training = Training(student, None, Batches.of(Split.of(data(), 0.25, None, labels=True), options), options)
+    ((_, found),) = student.each_map()
+    before = found.scores.detach().clone()
+    next(training.run_epoch())
+    moved = before - SCORE_RATE * found.scores.grad
+    torch.testing.assert_close(found.scores.detach(), moved.clamp(0, 1) / moved.clamp(0, 1).sum() * 2)
+    assert not torch.equal(found.scores.detach(), before)
 
 
 def test_the_weight_of_their_bits_makes_maps_smaller(tmp_path):
