@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from qonnx_tools.compression.choice import ALL
 from qonnx_tools.conversion import Conversion, apply, copied, prepare_for
 from qonnx_tools.data import Dataset, Preprocessing
 from qonnx_tools.errors import ConfigError, DataError
@@ -15,7 +16,7 @@ from qonnx_tools.finetune.images import Batches, Split
 from qonnx_tools.finetune.judging import Judge, Measured
 from qonnx_tools.finetune.memory import keep_freed_memory
 from qonnx_tools.finetune.network import Student
-from qonnx_tools.finetune.options import ALL, FinetuneOptions
+from qonnx_tools.finetune.options import FinetuneOptions
 from qonnx_tools.finetune.training import Training
 from qonnx_tools.graph import Model
 from qonnx_tools.plan import Plan, load_plan

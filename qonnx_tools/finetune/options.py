@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from qonnx_tools.compression.choice import ALL
+from qonnx_tools.compression.options import EACH
 from qonnx_tools.errors import ConfigError
 
 OPTIMIZERS = ("adam", "sgd")
@@ -9,8 +11,6 @@ SCHEDULES = ("cosine", "constant")
 AUGMENTATIONS = ("shift", "shift-flip", "none")
 PRECISIONS = ("auto", "float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
-ALL, EACH = "all", "each"
-"""Maps that channels are chosen from together."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from qonnx_tools.arithmetic.wavelet import Wavelet
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 
-HEAD_START = 0.1
+HEAD_START = 0.02
 """What the scores of the channels that the plan drops begin above the others."""
 SLACK = 1e-6
 """Of the share that is kept, for rounding."""

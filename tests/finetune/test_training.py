@@ -136,6 +136,16 @@ def test_masks_are_learned_of_all_maps_or_of_each(tmp_path, kind, e, h):
     assert all(each.differing == 0 for each in result.measured[1:])
 
 
+def test_masks_of_maps_of_unknown_size_are_refused():
+    given = replace(plan(), feature_maps={"h": FeatureMapPlan("haar", levels=1)})
+    prepared = prepare_for(small_classifier(), given)
+    simulation = apply(prepared, replace(given, feature_maps={}), "simulation").model
+    tensors = simulation.graph.tensors()
+    tensors["h"].shape = ["N", 4, "height", 6]
+    with pytest.raises(ConfigError, match="retain: the size of the feature map 'h' is not known; fix that of the in"):
+        student_of(simulation, given, learn_scales=True, retain=0.5)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_scores_move_by_what_the_loss_feels(optimizer):
     """Whatever trains the weights: by the slope of the mask times the rate, and no more."""
