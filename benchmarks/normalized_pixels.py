@@ -7,6 +7,7 @@ them raw.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from qonnx_tools.data.presets import preprocessing
+from qonnx_tools.errors import QonnxToolsError
+from qonnx_tools.graph import from_proto, load, save, to_proto
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("target", metavar="OUT.onnx")
     parser.add_argument("--preset", default="cifar10")
     options = parser.parse_args(arguments)
-    network = onnx.load(options.source)
-    entry = network.graph.input[0]
-    onnx.save(compose.merge_models(_front(network, options.preset), network, [("pixels", entry.name)]), options.target)
+    try:
+        network = to_proto(load(options.source))
+        joined = compose.merge_models(
+            _front(network, options.preset), network, [("pixels", network.graph.input[0].name)]
+        )
+        save(from_proto(joined), options.target)
+    except QonnxToolsError as error:
+        sys.exit(f"error: {error}")
 
 
 def _front(network: onnx.ModelProto, preset: str) -> onnx.ModelProto:
