@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qonnx_tools.arithmetic.wavelet import Wavelet
 from qonnx_tools.errors import ConfigError
 from qonnx_tools.feature_map_plan import FeatureMapPlan
 from qonnx_tools.finetune.feature_maps import FeatureMap
@@ -38,7 +39,7 @@ def student_of(
         together: whether it is a share of all maps, or of each.
 
     Raises:
-        ConfigError: maps without a wavelet are more than the share to retain.
+        ConfigError: maps without a wavelet are more than the share to retain, or their size is not known.
         UnsupportedError: an operator is not trained through.
     """
     builder = _Builder(quantized.graph, plan, learn_scales=learn_scales, retain=retain, together=together)
@@ -109,6 +110,11 @@ class _Builder:
         if not all(isinstance(side, int) for side in sides):
             raise ConfigError(
                 f"retain: the size of the feature map '{source.name}' is not known; fix that of the input"
+            )
+        if not self.together and compressed.transform not in list(Wavelet):
+            raise ConfigError(
+                f"retain: the feature map '{source.name}' has the transform {compressed.transform}, without bands to "
+                "drop; take a wavelet for it, or choose from all maps"
             )
         if not (self.together and self.student.selections):
             self.student.selections.append(Selection(self.retain))

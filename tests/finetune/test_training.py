@@ -146,6 +146,16 @@ def test_masks_of_maps_of_unknown_size_are_refused():
         student_of(simulation, given, learn_scales=True, retain=0.5)
 
 
+def test_each_map_needs_a_wavelet_of_its_own():
+    maps = {"e": FeatureMapPlan("haar", levels=1), "h": FeatureMapPlan("predictive")}
+    given = replace(plan(), feature_maps=maps)
+    prepared = prepare_for(small_classifier(), given)
+    simulation = apply(prepared, replace(given, feature_maps={}), "simulation").model
+    assert len(student_of(simulation, given, learn_scales=True, retain=0.6).selections) == 1
+    with pytest.raises(ConfigError, match="feature map 'h' has the transform predictive, without bands to drop"):
+        student_of(simulation, given, learn_scales=True, retain=0.6, together=False)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_scores_move_by_what_the_loss_feels(optimizer):
     """Whatever trains the weights: by the slope of the mask times the rate, and no more."""
