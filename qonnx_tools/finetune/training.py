@@ -29,6 +29,12 @@ CLIP = 1.0
 """Longest gradient of all weights together."""
 
 
+def score_weight(done: float) -> float:
+    """Return the weight of the scores' distance from the threshold when the share ``done`` of the training is."""
+    missing = max(0.0, 1 - done / SCORE_WARMUP)
+    return SCORE_WEIGHT * 10 ** (-SCORE_DECADES * missing)
+
+
 class Training:
     """Trains ``student`` towards ``teacher`` on batches of images.
 
@@ -116,9 +122,8 @@ class Training:
         loss = loss_of(outputs, wanted, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
         maps = [found for _, found in self.student.each_map()]
-        missing = max(0.0, 1 - self.done / self.steps / SCORE_WARMUP)
         for selection in self.student.selections:
-            loss = loss - SCORE_WEIGHT * 10 ** (-SCORE_DECADES * missing) * selection.distance
+            loss = loss - score_weight(self.done / self.steps) * selection.distance
         if self.options.rate_weight:
             bits_a_value = sum(found.bits for found in maps) / sum(found.values for found in maps)
             loss = loss + self.options.rate_weight * bits_a_value

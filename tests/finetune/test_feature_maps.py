@@ -52,6 +52,20 @@ def test_with_scores_it_is_the_same():
     assert torch.equal(learning(x).detach(), stored(PLANS[0])(x))
 
 
+def test_scores_of_larger_maps_feel_each_number_alone():
+    """Maps of 35 and 70 numbers a channel: the mean channel has 52.5."""
+    x = torch.from_numpy(maps())
+    alone = stored(PLANS[0], retain=0.5)
+    selection = Selection(0.5)
+    members = [selection.join(PLANS[0], 4, size) for size in (70, 35)]
+    selection.begin()
+    both = FeatureMap(PLANS[0], quantizer_for(TensorPlan(Role.ACTIVATION, OF), 4), 4, members[0])
+    assert torch.equal(both.scores, alone.scores)
+    for module in (alone, both):
+        module(x).square().sum().backward()
+    torch.testing.assert_close(both.scores.grad, alone.scores.grad * 52.5 / 70)
+
+
 @pytest.mark.parametrize("size", [(8, 8), (7, 10)])
 @pytest.mark.parametrize("wavelet", list(Wavelet))
 def test_backward_gradients_pass_and_dropped_channels_keep_their_low_half(wavelet, size):

@@ -18,7 +18,7 @@ from qonnx_tools.finetune.finetune import _device, finetune
 from qonnx_tools.finetune.images import Batches, Split, augmented, mixed
 from qonnx_tools.finetune.losses import loss_of
 from qonnx_tools.finetune.options import FinetuneOptions
-from qonnx_tools.finetune.training import SCORE_RATE, Training
+from qonnx_tools.finetune.training import SCORE_RATE, Training, score_weight
 from qonnx_tools.plan import Plan
 from qonnx_tools.runtime import run, session
 from qonnx_tools.search.images import Images
@@ -171,6 +171,12 @@ def test_scores_move_by_what_the_loss_feels(optimizer):
     moved = before - SCORE_RATE * found.scores.grad
     torch.testing.assert_close(found.scores.detach(), moved.clamp(0, 1) / moved.clamp(0, 1).sum() * 2)
     assert not torch.equal(found.scores.detach(), before)
+
+
+def test_scores_are_drawn_from_the_threshold_more_and_more():
+    """The thesis: 1e-3, with ten to the power of the epoch less five in the first ones."""
+    found = [score_weight(quarters / 20) for quarters in (0, 1, 4, 5, 20)]
+    assert found == pytest.approx([1e-8, 1e-7, 1e-4, 1e-3, 1e-3])
 
 
 def test_the_weight_of_their_bits_makes_maps_smaller(tmp_path):
