@@ -23,6 +23,7 @@ from qonnx_tools.feature_map_plan import (
     why_not_compressed,
 )
 from qonnx_tools.fitted import Fitted, read_fitted, write_fitted
+from qonnx_tools.replacing import replacing
 from qonnx_tools.strict_json import checked, parse_json
 
 VERSION = 1
@@ -139,17 +140,9 @@ def plan_files(plan: Plan, path: str | os.PathLike[str]) -> dict[Path, Callable[
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Write the :func:`plan_files`: beside their places first, then renamed. Raises ``ConfigError`` if it cannot."""
     files = plan_files(plan, path)
-    beside = {final: final.with_name(f".{final.name}.{os.getpid()}.partial") for final in files}
-    try:
-        for final, write in files.items():
-            write(beside[final])
-        with _refused(path):
-            for final, written in beside.items():
-                written.replace(final)
-    except ConfigError:
-        for written in beside.values():
-            written.unlink(missing_ok=True)
-        raise
+    with _refused(path), replacing(*files) as places:
+        for place, write in zip(places, files.values(), strict=True):
+            write(place)
 
 
 @contextmanager

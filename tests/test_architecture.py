@@ -15,7 +15,7 @@ import pytest
 PACKAGE = "qonnx_tools"
 
 LEVELS = (
-    {"__init__", "errors", "discovery", "outcome"},
+    {"__init__", "errors", "discovery", "outcome", "replacing"},
     {"arithmetic", "cost", "strict_json"},
     {"ops", "feature_map_plan", "fitted", "hardware", "plan", "data", "statistics", "histogram"},
     {"graph"},

@@ -1,6 +1,7 @@
 """Plans: what is written is read back, and every fault is named with its place."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -127,6 +128,21 @@ def test_files_that_are_no_plans(tmp_path):
     nested.write_text("[" * 100_000)
     with pytest.raises(ConfigError, match=r"deep\.json"):
         load_plan(nested)
+
+
+def test_ctrl_c_while_writing_leaves_the_plan_as_it_was(tmp_path, monkeypatch):
+    place = tmp_path / "plan.json"
+    save_plan(PLAN, place)
+    whole = place.read_bytes()
+
+    def interrupted(path, *_, **__):
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_plan(PLAN, place)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("plan.json", whole)]
 
 
 def test_an_unwritable_place_leaves_nothing(tmp_path):

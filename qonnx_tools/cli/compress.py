@@ -1,7 +1,6 @@
 """``qonnx compress`` and ``qonnx decompress``: one feature map in a file."""
 
 import io
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 from qonnx_tools.cli.outputs import check_outputs, write_all
 from qonnx_tools.cli.reporting import console, print_json
 from qonnx_tools.errors import ConfigError, DataError
+from qonnx_tools.replacing import replacing
 
 if TYPE_CHECKING:
     from qonnx_tools.arithmetic.bitstream import Coding
@@ -129,14 +129,11 @@ def _read(tensor: Path) -> "Codes":
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file beside its place, then rename it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        with replacing(path) as [beside]:
+            beside.write_bytes(content)
     except OSError as error:
         raise ConfigError(f"'{path}' cannot be written: {error.strerror}; name a file elsewhere") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _save(path: Path, codes: "Codes") -> None:

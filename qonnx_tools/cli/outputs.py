@@ -1,10 +1,10 @@
 """Files that a command writes: refused before the work where they cannot be written, all of them or none."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.replacing import replacing, try_writing
 
 Writer = Callable[[Path], None]
 
@@ -25,20 +25,13 @@ def check_outputs(outputs: Mapping[str, Path], inputs: Mapping[str, Path]) -> No
 def write_all(writers: Mapping[Path, Writer]) -> None:
     """Write every file, the last one in its place and the others beside theirs until all are written."""
     *first, (last, write_last) = writers.items()
-    beside = {path: path.with_name(f".{path.name}.{os.getpid()}.waiting") for path, _ in first}
-    try:
-        for path, write in first:
-            write(beside[path])
+    with replacing(*(path for path, _ in first)) as places:
+        for place, (_, write) in zip(places, first, strict=True):
+            write(place)
         write_last(last)
-        for path, waiting in beside.items():
-            waiting.replace(path)
-    finally:
-        for waiting in beside.values():
-            waiting.unlink(missing_ok=True)
 
 
 def _check(option: str, path: Path) -> None:
-    trial = path.with_name(f".{path.name}.{os.getpid()}.trial") if path.name else path
     try:
         if path.is_dir():
             raise ConfigError(f"{option} '{path}' is a folder; name a file in it")
@@ -47,7 +40,6 @@ def _check(option: str, path: Path) -> None:
         if not path.parent.exists():
             missing = f"there is no folder '{path.parent}'; create it first"
             raise ConfigError(f"{option} '{path}' cannot be written: {missing}")
-        trial.touch()
-        trial.unlink()
+        try_writing(path)
     except OSError as error:
         raise ConfigError(f"{option} '{path}' cannot be written: {error.strerror}; name a file elsewhere") from error

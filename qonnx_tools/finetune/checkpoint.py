@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.replacing import replacing
 
 STATE = "state.pt"
 VERSION = 2
@@ -17,18 +18,19 @@ VERSION = 2
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
     """Write ``state``, tensors and plain data. Raises ``ConfigError`` if it cannot."""
-    place = folder / STATE
-    beside = place.with_name(f".{STATE}.{os.getpid()}.partial")
     buffer = io.BytesIO()
     torch.save({"version": VERSION, **state}, buffer)
+    write_whole(folder / STATE, buffer.getvalue())
+
+
+def write_whole(place: Path, content: bytes) -> None:
+    """Write a file of a training that outlives the loss of power. Raises ``ConfigError`` if it cannot."""
     try:
-        with beside.open("wb") as file:
-            file.write(buffer.getvalue())
+        with replacing(place) as [beside], beside.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(place)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ConfigError(
             f"'{place}' cannot be written: {error.strerror}; free some space or name another OUT"
         ) from error

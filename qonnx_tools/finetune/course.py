@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 
 from qonnx_tools.errors import ConfigError
-from qonnx_tools.finetune.checkpoint import load_state, save_state
+from qonnx_tools.finetune.checkpoint import load_state, save_state, write_whole
 from qonnx_tools.finetune.judging import Judge, Measured, on_device
 from qonnx_tools.finetune.learned import learned_plan, settle_formats
 from qonnx_tools.finetune.normalization import Mode
@@ -128,10 +127,7 @@ class Course:
                 "rows": self._rows,
             },
         )
-        place = self._folder / LOG
-        beside = place.with_name(f".{LOG}.{os.getpid()}.partial")
-        beside.write_text("".join(json.dumps(row) + "\n" for row in self._rows), encoding="utf-8")
-        beside.replace(place)
+        write_whole(self._folder / LOG, "".join(json.dumps(row) + "\n" for row in self._rows).encode())
         self._saved = time.monotonic()
 
     def _measure_statistics(self) -> None:

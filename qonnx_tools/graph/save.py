@@ -1,8 +1,6 @@
 """Write a model file: whole or not at all."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -11,6 +9,7 @@ from qonnx_tools.errors import ModelError
 from qonnx_tools.graph.check import check_schema
 from qonnx_tools.graph.export import to_proto
 from qonnx_tools.graph.model import Model
+from qonnx_tools.replacing import replacing
 
 _PROTOBUF_LIMIT = 2**31 - 2**20  # bytes; protobuf refuses 2 GiB, the rest is for nodes and names
 _EXTERNAL_FROM = 1024  # bytes; smaller initializers stay in the model file, shape inference reads them
@@ -32,7 +31,7 @@ def save(model: Model, path: str | os.PathLike[str], *, external_data: bool = Fa
         if external_data or _weight_bytes(proto) > _PROTOBUF_LIMIT:
             _write_with_data(proto, file)
         else:
-            with _replacing(file) as beside:
+            with replacing(file) as [beside]:
                 beside.write_bytes(proto.SerializeToString(deterministic=True))
     except OSError as error:
         raise ModelError(f"{file}: cannot be written: {error.strerror or error}") from error
@@ -40,7 +39,7 @@ def save(model: Model, path: str | os.PathLike[str], *, external_data: bool = Fa
 
 def _write_with_data(proto: onnx.ModelProto, file: Path) -> None:
     data = file.with_name(f"{file.name}.data")
-    with _replacing(data) as beside_data, _replacing(file) as beside:
+    with replacing(data, file) as [beside_data, beside]:
         with beside_data.open("wb") as stream:
             for tensor in proto.graph.initializer:
                 content = tensor.raw_data
@@ -55,19 +54,6 @@ def _write_with_data(proto: onnx.ModelProto, file: Path) -> None:
                     onnx.StringStringEntryProto(key=key, value=value) for key, value in place.items()
                 )
         beside.write_bytes(proto.SerializeToString(deterministic=True))
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """Give a path beside ``file`` to write to; rename it to ``file`` at the end, remove it on any error."""
-    if file.is_dir():
-        raise IsADirectoryError(21, "is a directory")
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        yield beside
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _weight_bytes(proto: onnx.ModelProto) -> int:

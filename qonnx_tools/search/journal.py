@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.replacing import replacing
 
 VERSION = 1
 
@@ -31,7 +32,7 @@ class Journal:
             if lines:
                 self._check(lines[0], head)
                 self._known = {line["key"]: line["result"] for line in lines[1:]}
-            with self._path.open("w", encoding="utf-8") as file:
+            with replacing(self._path) as [beside], beside.open("w", encoding="utf-8") as file:
                 for line in [head, *({"key": key, "result": result} for key, result in self._known.items())]:
                     file.write(json.dumps(line) + "\n")
                 _sync(file)

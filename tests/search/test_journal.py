@@ -3,6 +3,7 @@
 import pytest
 
 from qonnx_tools.errors import ConfigError
+from qonnx_tools.search import journal as journals
 from qonnx_tools.search.journal import Journal
 
 SETTINGS = {"model": "a1", "seed": 1}
@@ -27,6 +28,20 @@ def test_without_resume_it_begins_anew(tmp_path):
     filled(tmp_path / "j")
     assert len(Journal(tmp_path / "j", SETTINGS, resume=False)) == 0
     assert len(Journal(tmp_path / "none", SETTINGS, resume=True)) == 0
+
+
+def test_a_kill_while_it_is_opened_loses_nothing(tmp_path, monkeypatch):
+    filled(tmp_path / "j")
+    whole = (tmp_path / "j").read_bytes()
+
+    def interrupted(file):
+        file.flush()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(journals, "_sync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Journal(tmp_path / "j", SETTINGS, resume=True)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("j", whole)]
 
 
 def test_cut_off_anywhere_it_keeps_the_complete_lines(tmp_path):
