@@ -107,9 +107,8 @@ class FinetuneOptions:
             "device": DEVICES,
             "retain_from": (ALL, EACH),
         }.items():
-            _check(
-                getattr(self, name) in words, name.replace("_", "-"), getattr(self, name), f"one of {', '.join(words)}"
-            )
+            value = getattr(self, name)
+            _check(value in words, name.replace("_", "-"), value, f"one of {', '.join(words)}")
         if not self.labels and self.teacher < 1:
             raise ConfigError("without labels the teacher's answers are all there is: leave teacher at 1")
 

@@ -121,10 +121,10 @@ class Training:
             outputs = self.student(x)
         loss = loss_of(outputs, wanted, labels, self.options.teacher, self.options.temperature)
         value = float(loss.detach())
-        maps = [found for _, found in self.student.each_map()]
         for selection in self.student.selections:
             loss = loss - score_weight(self.done / self.steps) * selection.distance
         if self.options.rate_weight:
+            maps = [found for _, found in self.student.each_map()]
             bits_a_value = sum(found.bits for found in maps) / sum(found.values for found in maps)
             loss = loss + self.options.rate_weight * bits_a_value
         for optimizer in self._optimizers:
